@@ -1,0 +1,49 @@
+//! Measures control steps per second of the hand over the table, with one row and with 256 rows in turn.
+//!
+//! `cargo run --release -p carrot_physics --example hand_speed`
+#![allow(clippy::print_stdout, reason = "an example reports on the terminal")]
+
+use std::time::Instant;
+
+use carrot_physics::{CubeSpec, Grip, HandSpec, PhysicsError};
+
+fn main() -> Result<(), PhysicsError> {
+    let blocked = HandSpec { grip: Grip::Blocked, ..HandSpec::default() };
+    let driven = HandSpec::default();
+    let cube = HandSpec { cube: Some(CubeSpec::default()), ..driven };
+    for (name, spec) in [("blocked fingers", blocked), ("driven fingers", driven), ("driven fingers, cube", cube)] {
+        for rows in [1, 256] {
+            let (rate, reset) = measure(&spec, rows)?;
+            println!("{name:22} {rows:4} rows: {rate:8.0} control steps/s, {:5.1} us each, reset {reset:4.1} us", 1e6 / rate);
+        }
+    }
+    Ok(())
+}
+
+/// Control steps per second and microseconds per reset: the best of five windows.
+fn measure(spec: &HandSpec, num_rows: usize) -> Result<(f64, f64), PhysicsError> {
+    let hand = spec.build()?;
+    let mut rows: Vec<_> = (0..num_rows).map(|_| hand.template.row()).collect();
+    let steps = 40_000 / num_rows;
+    let (mut rate, mut reset) = (0.0_f64, f64::INFINITY);
+    for _ in 0..5 {
+        let start = Instant::now();
+        for step in 0..steps {
+            for (index, row) in rows.iter_mut().enumerate() {
+                hand.drive(row, command(step, index), if step % 50 < 25 { 0.02 } else { 0.09 });
+                row.step(HandSpec::PHYSICS_DT, HandSpec::DECIMATION);
+            }
+        }
+        rate = rate.max((steps * num_rows) as f64 / start.elapsed().as_secs_f64());
+        let start = Instant::now();
+        rows.iter_mut().for_each(|row| row.reset());
+        reset = reset.min(start.elapsed().as_secs_f64() * 1e6 / num_rows as f64);
+    }
+    Ok((rate, reset))
+}
+
+/// A different velocity for every row and step, so that no constraint is reused for nothing.
+fn command(step: usize, row: usize) -> [f32; 3] {
+    let wave = |period: usize| ((step + row) % period) as f32 / period as f32 - 0.5;
+    [wave(17), wave(29), wave(37)]
+}

@@ -1,0 +1,38 @@
+//! One rapier world per row: scenes built once, reset by cloning, stepped, measured and snapshotted.
+//!
+//! A [`SceneBuilder`] says what a scene consists of and ends in a [`Template`], which every row shares.
+//! A [`PhysicsRow`] is one running copy of it, a component of one env row.
+//! Handles ([`BodyId`], [`MotorId`], [`SiteId`], [`WatchId`]) are looked up by name once and hold for every row.
+//!
+//! ```
+//! use carrot_physics::HandSpec;
+//!
+//! let hand = HandSpec::default().build()?;
+//! let mut row = hand.template.row();
+//! hand.drive(&mut row, [0.1, 0.0, 0.0], 0.05);
+//! row.step(HandSpec::PHYSICS_DT, HandSpec::DECIMATION);
+//! assert!(row.site_velocity(hand.tool)[0] > 0.0);
+//! # Ok::<(), carrot_physics::PhysicsError>(())
+//! ```
+//!
+//! # Units
+//! SI: metres, seconds, kilograms, newtons, joules. The z axis points up.
+//!
+//! Nothing outside this crate names rapier: positions are `[f32; 3]`, rotations unit quaternions `[x, y, z, w]`.
+
+mod convert;
+mod error;
+mod hand;
+mod row;
+mod scene;
+mod snapshot;
+mod totals;
+
+pub use error::PhysicsError;
+pub use hand::{CubeSpec, Grip, Hand, HandSpec};
+pub use row::PhysicsRow;
+pub use scene::{
+    BodyId, BodySpec, ColliderId, ColliderSpec, Drive, JointSpec, Motion, MotorId, MotorSpec, PlacedShape, SceneBuilder,
+    Shape, SiteId, SlideSpec, SolverConfig, Template, WatchId,
+};
+pub use totals::{ContactTotals, MotorTotals};

@@ -1,0 +1,269 @@
+//! One running copy of a scene: commands in, steps, readings out.
+
+use std::sync::Arc;
+
+use bevy_ecs::component::Component;
+use rapier3d::prelude::{
+    CCDSolver, CollisionPipeline, JointMotor, PhysicsPipeline, PhysicsWorld, RigidBody, RigidBodyHandle,
+};
+
+use crate::convert::{array, pose, quaternion, vector};
+use crate::scene::{BodyId, Motor, MotorId, SiteId, Template, WatchId};
+use crate::totals::{ContactTotals, MotorTotals};
+
+/// The physics of one env row.
+///
+/// Each row owns its pipeline and CCD solver: rapier's pipeline keeps joint constraints between calls, so that
+/// rows that shared one would drive each other's motors.
+#[derive(Component)]
+pub struct PhysicsRow {
+    pub(crate) template: Arc<Template>,
+    pub(crate) world: PhysicsWorld,
+    pub(crate) contacts: Vec<ContactTotals>,
+    pub(crate) motors: Vec<MotorTotals>,
+    pub(crate) diverged: bool,
+    /// Velocity of each motor before the running substep.
+    velocities: Vec<f32>,
+}
+
+impl PhysicsRow {
+    pub(crate) fn new(template: Arc<Template>) -> Self {
+        Self {
+            world: clone_world(&template.world),
+            contacts: vec![ContactTotals::default(); template.watches.len()],
+            motors: vec![MotorTotals::default(); template.motors.len()],
+            diverged: false,
+            velocities: vec![0.0; template.motors.len()],
+            template,
+        }
+    }
+
+    /// What the row is a copy of.
+    pub fn template(&self) -> &Arc<Template> {
+        &self.template
+    }
+
+    /// Back to the scene's first state, bit for bit that of a new row.
+    pub fn reset(&mut self) {
+        self.world = clone_world(&self.template.world);
+        self.contacts.fill(ContactTotals::default());
+        self.motors.fill(MotorTotals::default());
+        self.diverged = false;
+    }
+
+    /// Advances by `decimation` substeps of `physics_dt` seconds, and accumulates contacts and work over them.
+    ///
+    /// A row whose state stops being finite, or that was given a number that is not, marks itself as
+    /// [diverged](Self::diverged) and stands still until it is reset.
+    pub fn step(&mut self, physics_dt: f32, decimation: u32) {
+        self.contacts.iter_mut().for_each(ContactTotals::begin_step);
+        self.motors.fill(MotorTotals::default());
+        self.diverged |= !(physics_dt.is_finite() && physics_dt > 0.0);
+        if self.diverged {
+            return;
+        }
+        self.world.integration_parameters.dt = physics_dt;
+        for (velocity, &motor) in self.velocities.iter_mut().zip(&self.template.motors) {
+            *velocity = slide(&self.world, motor).1;
+        }
+        for _ in 0..decimation {
+            self.world.step();
+            self.diverged = !self.world.quarantine().is_empty() || !self.is_finite();
+            if self.diverged {
+                return;
+            }
+            self.add_motors();
+            self.add_contacts();
+        }
+    }
+
+    /// Whether the state stopped being finite since the last reset.
+    pub fn diverged(&self) -> bool {
+        self.diverged
+    }
+
+    fn is_finite(&self) -> bool {
+        self.template.dynamic.iter().all(|&handle| {
+            let body = &self.world.bodies[handle];
+            body.translation().is_finite() && body.linvel().is_finite() && body.angvel().is_finite()
+        })
+    }
+
+    fn add_motors(&mut self) {
+        let iterations = self.world.integration_parameters.num_solver_iterations as f32;
+        for (at, &motor) in self.template.motors.iter().enumerate() {
+            // Rapier writes back what the last iteration applied; the others differ little from it.
+            let impulse = joint_motor_impulse(&self.world, motor) * iterations;
+            let after = slide(&self.world, motor).1;
+            self.motors[at].add(impulse, self.velocities[at], after);
+            self.velocities[at] = after;
+        }
+    }
+
+    fn add_contacts(&mut self) {
+        for (watch, totals) in self.template.watches.iter().zip(&mut self.contacts) {
+            let mut impulse = [0.0; 3];
+            let mut magnitude = 0.0;
+            for &first in &watch.first {
+                for &second in &watch.second {
+                    let Some(pair) = self.world.narrow_phase.contact_pair(first, second) else { continue };
+                    // The pair's own order of colliders is rapier's choice.
+                    let sign = if pair.collider1 == first { -1.0 } else { 1.0 };
+                    let normal = array(pair.total_impulse());
+                    for axis in 0..3 {
+                        impulse[axis] += sign * normal[axis];
+                    }
+                    magnitude += pair.total_impulse_magnitude();
+                }
+            }
+            totals.add(impulse, magnitude, magnitude > 0.0);
+        }
+    }
+
+    // Commands.
+
+    /// Commands a motor: a velocity [m/s] or a displacement [m], as its [`Drive`](crate::Drive) says.
+    ///
+    /// The command holds until the next one. A number that is not finite marks the row as diverged.
+    pub fn command(&mut self, motor: MotorId, target: f32) {
+        if !target.is_finite() {
+            self.diverged = true;
+            return;
+        }
+        let Motor { joint, axis, drives_velocity } = self.template.motors[motor.0];
+        let joints = &mut self.world.impulse_joints;
+        let current = |motor: &JointMotor| if drives_velocity { motor.target_vel } else { motor.target_pos };
+        // Looking at a joint mutably makes rapier rebuild its constraints, so look first.
+        if joints.get(joint).is_some_and(|joint| current(&joint.data.motors[axis]) == target) {
+            return;
+        }
+        if let Some(joint) = joints.get_mut(joint, false) {
+            let motor = &mut joint.data.motors[axis];
+            if drives_velocity { motor.target_vel = target } else { motor.target_pos = target }
+        }
+    }
+
+    /// Puts a body somewhere else, at rest.
+    ///
+    /// Numbers that are not finite mark the row as diverged.
+    pub fn place(&mut self, body: BodyId, position: [f32; 3], rotation: [f32; 4]) {
+        if !position.iter().chain(&rotation).all(|value| value.is_finite()) {
+            self.diverged = true;
+            return;
+        }
+        if let Some(body) = self.world.bodies.get_mut(body.0) {
+            body.set_position(pose(position, rotation), false);
+        }
+        self.set_velocity(body, [0.0; 3], [0.0; 3]);
+    }
+
+    /// Sets a body's velocity [m/s] and angular velocity [rad/s].
+    ///
+    /// Numbers that are not finite mark the row as diverged.
+    pub fn set_velocity(&mut self, body: BodyId, linear: [f32; 3], angular: [f32; 3]) {
+        if !linear.iter().chain(&angular).all(|value| value.is_finite()) {
+            self.diverged = true;
+            return;
+        }
+        if let Some(body) = self.world.bodies.get_mut(body.0) {
+            body.set_linvel(vector(linear), false);
+            body.set_angvel(vector(angular), false);
+        }
+    }
+
+    // Readings.
+
+    fn body(&self, handle: RigidBodyHandle) -> &RigidBody {
+        &self.world.bodies[handle]
+    }
+
+    /// Where a body's origin is [m].
+    pub fn position(&self, body: BodyId) -> [f32; 3] {
+        array(self.body(body.0).translation())
+    }
+
+    /// How a body is turned, a unit quaternion `[x, y, z, w]`.
+    pub fn rotation(&self, body: BodyId) -> [f32; 4] {
+        quaternion(self.body(body.0).rotation())
+    }
+
+    /// How fast a body's centre of mass moves [m/s].
+    pub fn velocity(&self, body: BodyId) -> [f32; 3] {
+        array(self.body(body.0).linvel())
+    }
+
+    /// How fast a body turns [rad/s].
+    pub fn angular_velocity(&self, body: BodyId) -> [f32; 3] {
+        array(self.body(body.0).angvel())
+    }
+
+    /// Where a site is [m].
+    pub fn site(&self, site: SiteId) -> [f32; 3] {
+        let site = self.template.sites[site.0];
+        array(self.body(site.body).position().transform_point(vector(site.offset)))
+    }
+
+    /// How fast a site moves [m/s].
+    pub fn site_velocity(&self, site: SiteId) -> [f32; 3] {
+        let site = self.template.sites[site.0];
+        let body = self.body(site.body);
+        array(body.velocity_at_point(body.position().transform_point(vector(site.offset))))
+    }
+
+    /// How far a motor's axis is displaced [m].
+    pub fn motor_position(&self, motor: MotorId) -> f32 {
+        slide(&self.world, self.template.motors[motor.0]).0
+    }
+
+    /// How fast a motor's axis moves [m/s].
+    pub fn motor_velocity(&self, motor: MotorId) -> f32 {
+        slide(&self.world, self.template.motors[motor.0]).1
+    }
+
+    /// What a motor did during the last step.
+    pub fn motor(&self, motor: MotorId) -> MotorTotals {
+        self.motors[motor.0]
+    }
+
+    /// What happened at a watched pair during the last step.
+    pub fn contact(&self, watch: WatchId) -> ContactTotals {
+        self.contacts[watch.0]
+    }
+}
+
+/// A copy of the sets with fresh workspaces; the sets hold all that the next step depends on.
+pub(crate) fn clone_world(world: &PhysicsWorld) -> PhysicsWorld {
+    PhysicsWorld {
+        gravity: world.gravity,
+        integration_parameters: world.integration_parameters,
+        physics_pipeline: PhysicsPipeline::new(),
+        collision_pipeline: CollisionPipeline::new(),
+        islands: world.islands.clone(),
+        broad_phase: world.broad_phase.clone(),
+        narrow_phase: world.narrow_phase.clone(),
+        bodies: world.bodies.clone(),
+        colliders: world.colliders.clone(),
+        impulse_joints: world.impulse_joints.clone(),
+        multibody_joints: world.multibody_joints.clone(),
+        soft_bodies: world.soft_bodies.clone(),
+        ccd_solver: CCDSolver::new(),
+    }
+}
+
+/// Displacement and velocity of the second body along one axis of the joint's frame in the first.
+fn slide(world: &PhysicsWorld, motor: Motor) -> (f32, f32) {
+    let Some(joint) = world.impulse_joints.get(motor.joint) else { return (0.0, 0.0) };
+    let (first, second) = (&world.bodies[joint.body1()], &world.bodies[joint.body2()]);
+    let mut unit = [0.0; 3];
+    unit[motor.axis] = 1.0;
+    let axis = *first.rotation() * vector(unit);
+    let anchor = first.position().transform_point(joint.data.local_frame1.translation);
+    let origin = second.translation();
+    let velocity = second.velocity_at_point(origin) - first.velocity_at_point(origin);
+    ((origin - anchor).dot(axis), velocity.dot(axis))
+}
+
+/// Impulse on the second body along one axis; rapier's own sign is that of the first.
+fn joint_motor_impulse(world: &PhysicsWorld, motor: Motor) -> f32 {
+    world.impulse_joints.get(motor.joint).map_or(0.0, |joint| -joint.data.motors[motor.axis].impulse)
+}

@@ -1,0 +1,500 @@
+//! What a scene consists of, in plain numbers, and the template that its rows are cloned from.
+
+use std::sync::Arc;
+
+use rapier3d::prelude::{
+    ColliderBuilder, ColliderHandle, GenericJoint, Group, ImpulseJointHandle, InteractionGroups,
+    InteractionTestMode, JointAxesMask, JointAxis, JointLimits, JointMotor, MotorModel, PhysicsWorld,
+    RigidBodyBuilder, RigidBodyHandle,
+};
+
+use crate::convert::{pose, vector};
+use crate::error::{PhysicsError, finite, positive};
+use crate::row::PhysicsRow;
+
+/// A body of the scene; the same in every row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyId(pub(crate) RigidBodyHandle);
+
+/// A collider of the scene.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ColliderId(pub(crate) ColliderHandle);
+
+/// A motor on one axis of a joint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MotorId(pub(crate) usize);
+
+/// A named point fixed to a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SiteId(pub(crate) usize);
+
+/// A watched pair of collider groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchId(pub(crate) usize);
+
+/// How finely contacts and joints are solved. The step's length is given to [`PhysicsRow::step`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SolverConfig {
+    /// Gravity [m/s^2].
+    pub gravity: [f32; 3],
+    /// Solver iterations per physics step; each integrates a part of it.
+    pub iterations: usize,
+    /// The size of a typical small object [m]; contact margins and tolerances scale with it.
+    pub length_unit: f32,
+}
+
+impl Default for SolverConfig {
+    fn default() -> Self {
+        Self { gravity: [0.0, 0.0, -9.81], iterations: 4, length_unit: 1.0 }
+    }
+}
+
+/// Whether a body moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Motion {
+    /// Never moves.
+    Fixed,
+    /// Moves and turns under forces.
+    Dynamic,
+    /// Moves under forces, never turns: held by guides that take any torque.
+    DynamicUpright,
+}
+
+/// A rigid body.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BodySpec {
+    /// Whether it moves.
+    pub motion: Motion,
+    /// Where its origin starts [m].
+    pub position: [f32; 3],
+    /// How it starts turned, a quaternion `[x, y, z, w]`.
+    pub rotation: [f32; 4],
+}
+
+impl BodySpec {
+    /// A body at `position`, not turned.
+    pub fn at(motion: Motion, position: [f32; 3]) -> Self {
+        Self { motion, position, rotation: [0.0, 0.0, 0.0, 1.0] }
+    }
+}
+
+/// The form of a collider.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Shape {
+    /// A ball.
+    Ball {
+        /// Radius [m].
+        radius: f32,
+    },
+    /// A box.
+    Cuboid {
+        /// Half of each edge [m].
+        half_extents: [f32; 3],
+    },
+    /// A cylinder along z with round ends.
+    Capsule {
+        /// Half the length of the straight part [m].
+        half_height: f32,
+        /// Radius [m].
+        radius: f32,
+    },
+}
+
+/// A solid part of a body.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ColliderSpec {
+    /// Its form.
+    pub shape: Shape,
+    /// Its centre in the body's frame [m].
+    pub offset: [f32; 3],
+    /// Its mass [kg].
+    pub mass: f32,
+    /// Coulomb friction; two touching colliders use the mean.
+    pub friction: f32,
+    /// Groups that it belongs to, one bit each.
+    pub groups: u32,
+    /// Groups that it collides with; both sides must agree.
+    pub collides_with: u32,
+}
+
+impl ColliderSpec {
+    /// A collider at the body's origin that meets everything, with friction 0.5.
+    pub fn new(shape: Shape, mass: f32) -> Self {
+        Self { shape, offset: [0.0; 3], mass, friction: 0.5, groups: 1, collides_with: u32::MAX }
+    }
+}
+
+/// What a motor is commanded to do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Drive {
+    /// To move at a velocity [m/s]; nearly rigid up to its largest force.
+    Velocity,
+    /// To hold a displacement [m] like a spring with a damper.
+    Position {
+        /// Force per displacement [N/m].
+        stiffness: f32,
+        /// Force per velocity [N s/m].
+        damping: f32,
+    },
+}
+
+/// Drives one axis with a limited force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MotorSpec {
+    /// Its name.
+    pub name: String,
+    /// What its commands mean.
+    pub drive: Drive,
+    /// The largest force it can give [N].
+    pub max_force: f32,
+}
+
+/// One sliding axis of a joint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SlideSpec {
+    /// Least and greatest displacement [m].
+    pub limits: [f32; 2],
+    /// What drives it, if anything does.
+    pub motor: Option<MotorSpec>,
+}
+
+/// A joint whose axes either slide or are locked; it never turns.
+///
+/// Three sliding axes make one gantry of three prismatic axes without bodies in between.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JointSpec {
+    /// Where displacement is zero, in the frame of the first body [m].
+    pub anchor: [f32; 3],
+    /// The axes x, y, z: `None` is locked.
+    pub slides: [Option<SlideSpec>; 3],
+}
+
+/// A collider as a drawer needs it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlacedShape {
+    /// The body it moves with.
+    pub body: BodyId,
+    /// Its centre in the body's frame [m].
+    pub offset: [f32; 3],
+    /// Its form.
+    pub shape: Shape,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Motor {
+    pub(crate) joint: ImpulseJointHandle,
+    pub(crate) axis: usize,
+    pub(crate) drives_velocity: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site {
+    pub(crate) body: RigidBodyHandle,
+    pub(crate) offset: [f32; 3],
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Watch {
+    pub(crate) first: Vec<ColliderHandle>,
+    pub(crate) second: Vec<ColliderHandle>,
+}
+
+/// Parts with unique names, in order of insertion.
+struct Named<T> {
+    kind: &'static str,
+    names: Vec<String>,
+    parts: Vec<T>,
+}
+
+impl<T: Copy> Named<T> {
+    fn new(kind: &'static str) -> Self {
+        Self { kind, names: Vec::new(), parts: Vec::new() }
+    }
+
+    fn insert(&mut self, name: &str, part: T) -> Result<(), PhysicsError> {
+        if self.names.iter().any(|known| known == name) {
+            return Err(PhysicsError::DuplicateName { kind: self.kind, name: name.into() });
+        }
+        self.names.push(name.into());
+        self.parts.push(part);
+        Ok(())
+    }
+
+    fn find(&self, name: &str) -> Result<T, PhysicsError> {
+        let position = self.names.iter().position(|known| known == name);
+        position.map(|at| self.parts[at]).ok_or_else(|| PhysicsError::UnknownName {
+            kind: self.kind,
+            name: name.into(),
+            known: self.names.join(", "),
+        })
+    }
+}
+
+/// A built scene: what every row of it starts from and shares.
+///
+/// It is never stepped, so that a row cloned from it continues exactly as a freshly built world would.
+pub struct Template {
+    pub(crate) world: PhysicsWorld,
+    pub(crate) motors: Vec<Motor>,
+    pub(crate) sites: Vec<Site>,
+    pub(crate) watches: Vec<Watch>,
+    /// Moving bodies, in order of insertion.
+    pub(crate) dynamic: Vec<RigidBodyHandle>,
+    shapes: Vec<PlacedShape>,
+    bodies: Named<BodyId>,
+    motor_names: Named<MotorId>,
+    site_names: Named<SiteId>,
+    watch_names: Named<WatchId>,
+}
+
+impl Template {
+    /// A new row in the scene's first state.
+    pub fn row(self: &Arc<Self>) -> PhysicsRow {
+        PhysicsRow::new(Arc::clone(self))
+    }
+
+    /// The body of this name.
+    ///
+    /// # Errors
+    /// [`PhysicsError::UnknownName`]; also below.
+    pub fn body(&self, name: &str) -> Result<BodyId, PhysicsError> {
+        self.bodies.find(name)
+    }
+
+    /// The motor of this name.
+    ///
+    /// # Errors
+    /// See [`Template::body`].
+    pub fn motor(&self, name: &str) -> Result<MotorId, PhysicsError> {
+        self.motor_names.find(name)
+    }
+
+    /// The site of this name.
+    ///
+    /// # Errors
+    /// See [`Template::body`].
+    pub fn site(&self, name: &str) -> Result<SiteId, PhysicsError> {
+        self.site_names.find(name)
+    }
+
+    /// The watched pair of this name.
+    ///
+    /// # Errors
+    /// See [`Template::body`].
+    pub fn watch(&self, name: &str) -> Result<WatchId, PhysicsError> {
+        self.watch_names.find(name)
+    }
+
+    /// Every collider, in order of insertion.
+    pub fn shapes(&self) -> &[PlacedShape] {
+        &self.shapes
+    }
+}
+
+/// Collects the parts of a scene.
+pub struct SceneBuilder {
+    template: Template,
+}
+
+impl SceneBuilder {
+    /// An empty scene.
+    ///
+    /// # Errors
+    /// [`PhysicsError::BadNumber`] for a gravity that is not finite or a length unit that is not above 0.
+    pub fn new(config: SolverConfig) -> Result<Self, PhysicsError> {
+        finite("gravity", &config.gravity)?;
+        positive("length_unit", config.length_unit)?;
+        positive("iterations", config.iterations as f32)?;
+        let mut world = PhysicsWorld::new();
+        world.gravity = vector(config.gravity);
+        let parameters = &mut world.integration_parameters;
+        parameters.num_solver_iterations = config.iterations;
+        parameters.length_unit = config.length_unit;
+        // Without it a joint under load sags by what one sweep leaves over, at every step.
+        parameters.warmstart_joints = std::env::var("NOWARM").is_err();
+        let e = |k: &str| std::env::var(k).ok().and_then(|v| v.parse::<f32>().ok());
+        if std::env::var("COULOMB").is_ok() { parameters.friction_model = rapier3d::prelude::FrictionModel::Coulomb; }
+        if let Some(v) = e("RECYCLE") { parameters.normalized_contact_recycle_distance = v; if v == 0.0 { parameters.contact_recycling = false; } }
+        if let Some(v) = e("PRED") { parameters.normalized_prediction_distance = v; }
+        if let Some(v) = e("PGS") { parameters.num_internal_pgs_iterations = v as usize; }
+        if let Some(v) = e("STAB") { parameters.num_internal_stabilization_iterations = v as usize; }
+        if let Some(v) = e("SNF") { parameters.static_contact_softness.natural_frequency = v; parameters.contact_softness.natural_frequency = v; }
+        if let Some(v) = e("SDR") { parameters.static_contact_softness.damping_ratio = v;  parameters.contact_softness.damping_ratio = v;}
+        if let Some(v) = e("MAXCORR") { parameters.normalized_max_corrective_velocity = v; }
+        if std::env::var("FRICBIAS").is_ok() { parameters.friction_in_bias_pass = true; }
+        Ok(Self {
+            template: Template {
+                world,
+                motors: Vec::new(),
+                sites: Vec::new(),
+                watches: Vec::new(),
+                dynamic: Vec::new(),
+                shapes: Vec::new(),
+                bodies: Named::new("body"),
+                motor_names: Named::new("motor"),
+                site_names: Named::new("site"),
+                watch_names: Named::new("watch"),
+            },
+        })
+    }
+
+    /// Adds a body.
+    ///
+    /// # Errors
+    /// A name that is taken, a pose that is not finite.
+    pub fn body(&mut self, name: &str, spec: BodySpec) -> Result<BodyId, PhysicsError> {
+        finite("a body's position", &spec.position)?;
+        finite("a body's rotation", &spec.rotation)?;
+        let builder = match spec.motion {
+            Motion::Fixed => RigidBodyBuilder::fixed(),
+            Motion::Dynamic => RigidBodyBuilder::dynamic(),
+            Motion::DynamicUpright => RigidBodyBuilder::dynamic().lock_rotations(),
+        };
+        // Rows are never idle long enough for sleep to pay, and waking depends on history.
+        let body = builder.pose(pose(spec.position, spec.rotation)).can_sleep(false);
+        let handle = self.template.world.insert_body(body);
+        if spec.motion != Motion::Fixed {
+            self.template.dynamic.push(handle);
+        }
+        self.template.bodies.insert(name, BodyId(handle))?;
+        Ok(BodyId(handle))
+    }
+
+    /// Adds a solid part to a body.
+    ///
+    /// # Errors
+    /// [`PhysicsError::BadNumber`] for sizes or a mass that are not above 0, or a negative friction.
+    pub fn collider(&mut self, body: BodyId, spec: ColliderSpec) -> Result<ColliderId, PhysicsError> {
+        finite("a collider's offset", &spec.offset)?;
+        positive("a collider's mass", spec.mass)?;
+        if !(spec.friction.is_finite() && spec.friction >= 0.0) {
+            return Err(PhysicsError::BadNumber {
+                what: "a collider's friction".into(),
+                value: spec.friction,
+                expected: "a finite number of at least 0",
+            });
+        }
+        let builder = match spec.shape {
+            Shape::Ball { radius } => {
+                positive("a ball's radius", radius)?;
+                ColliderBuilder::ball(radius)
+            }
+            Shape::Cuboid { half_extents: [x, y, z] } => {
+                for half in [x, y, z] {
+                    positive("a box's half extent", half)?;
+                }
+                ColliderBuilder::cuboid(x, y, z)
+            }
+            Shape::Capsule { half_height, radius } => {
+                positive("a capsule's half height", half_height)?;
+                positive("a capsule's radius", radius)?;
+                ColliderBuilder::capsule_z(half_height, radius)
+            }
+        };
+        let groups = InteractionGroups::new(
+            Group::from_bits_retain(spec.groups),
+            Group::from_bits_retain(spec.collides_with),
+            InteractionTestMode::And,
+        );
+        let builder = builder
+            .translation(vector(spec.offset))
+            .mass(spec.mass)
+            .friction(spec.friction)
+            .collision_groups(groups);
+        let handle = self.template.world.insert_collider(builder, Some(body.0));
+        self.template.shapes.push(PlacedShape { body, offset: spec.offset, shape: spec.shape });
+        Ok(ColliderId(handle))
+    }
+
+    /// Connects the origin of `second` to an anchor in `first`, and adds the motors of its axes.
+    ///
+    /// # Errors
+    /// A motor's name that is taken, a force that is not above 0, limits out of order.
+    pub fn joint(&mut self, first: BodyId, second: BodyId, spec: JointSpec) -> Result<(), PhysicsError> {
+        finite("a joint's anchor", &spec.anchor)?;
+        // A body that cannot turn needs no rows to hold its rotation.
+        let bodies = &self.template.world.bodies;
+        let upright = |id: BodyId| {
+            bodies.get(id.0).is_some_and(|body| body.is_fixed() || body.is_rotation_locked() == [true; 3])
+        };
+        let locked =
+            if upright(first) && upright(second) { JointAxesMask::empty() } else { JointAxesMask::ANG_AXES };
+        let mut joint = GenericJoint::new(locked);
+        joint.set_local_anchor1(vector(spec.anchor));
+
+        const AXES: [JointAxis; 3] = [JointAxis::LinX, JointAxis::LinY, JointAxis::LinZ];
+        for (slide, axis) in spec.slides.iter().zip(AXES) {
+            let Some(slide) = slide else {
+                joint.lock_axes(axis.into());
+                continue;
+            };
+            let [min, max] = slide.limits;
+            finite("a slide's limit", &slide.limits)?;
+            positive("a slide's range", max - min)?;
+            joint.limit_axes |= JointAxesMask::from(axis);
+            joint.limits[axis as usize] = JointLimits { min, max, impulse: 0.0 };
+            if let Some(motor) = &slide.motor {
+                positive("a motor's force", motor.max_force)?;
+                joint.motor_axes |= JointAxesMask::from(axis);
+                let (model, stiffness, damping) = match motor.drive {
+                    // So stiff that the limit of force alone says what the motor can do: under a load of 1 g
+                    // it sags by 10 um/s.
+                    Drive::Velocity => (MotorModel::AccelerationBased, 0.0, 1e6),
+                    Drive::Position { stiffness, damping } => {
+                        positive("a motor's stiffness", stiffness)?;
+                        positive("a motor's damping", damping)?;
+                        (MotorModel::ForceBased, stiffness, damping)
+                    }
+                };
+                let max_force = motor.max_force;
+                joint.motors[axis as usize] =
+                    JointMotor { stiffness, damping, max_force, model, ..JointMotor::default() };
+            }
+        }
+
+        let handle = self.template.world.insert_impulse_joint(first.0, second.0, joint);
+        for (slide, axis) in spec.slides.iter().zip(AXES) {
+            if let Some(motor) = slide.as_ref().and_then(|slide| slide.motor.as_ref()) {
+                let id = MotorId(self.template.motors.len());
+                self.template.motor_names.insert(&motor.name, id)?;
+                let drives_velocity = motor.drive == Drive::Velocity;
+                self.template.motors.push(Motor { joint: handle, axis: axis as usize, drives_velocity });
+            }
+        }
+        Ok(())
+    }
+
+    /// Names a point fixed to a body.
+    ///
+    /// # Errors
+    /// A name that is taken, an offset that is not finite.
+    pub fn site(&mut self, name: &str, body: BodyId, offset: [f32; 3]) -> Result<SiteId, PhysicsError> {
+        finite("a site's offset", &offset)?;
+        let id = SiteId(self.template.sites.len());
+        self.template.site_names.insert(name, id)?;
+        self.template.sites.push(Site { body: body.0, offset });
+        Ok(id)
+    }
+
+    /// Asks for the contacts between two groups of colliders to be accumulated.
+    ///
+    /// # Errors
+    /// A name that is taken.
+    pub fn watch(
+        &mut self,
+        name: &str,
+        first: &[ColliderId],
+        second: &[ColliderId],
+    ) -> Result<WatchId, PhysicsError> {
+        let id = WatchId(self.template.watches.len());
+        self.template.watch_names.insert(name, id)?;
+        let handles = |ids: &[ColliderId]| ids.iter().map(|id| id.0).collect();
+        self.template.watches.push(Watch { first: handles(first), second: handles(second) });
+        Ok(id)
+    }
+
+    /// Ends the building.
+    pub fn build(self) -> Arc<Template> {
+        Arc::new(self.template)
+    }
+}

@@ -1,0 +1,36 @@
+//! What can go wrong when rewards are finalised or scored again.
+
+/// Errors of rewards.
+#[derive(Debug, thiserror::Error)]
+pub enum RewardError {
+    /// A term names a model that is not there.
+    #[error("the run offers no reward model `{0}`")]
+    NoModel(String),
+    /// A model reads a signal that the task does not have.
+    #[error("the reward model reads the signal `{0}`, which the task does not have")]
+    NoSignal(String),
+    /// A deferred term needs signals, but the batch does not keep them.
+    #[error("deferred terms need the signals of every step; build the batch with `keep_signals`")]
+    NoSignals,
+    /// A model could not be evaluated.
+    #[error("the reward model `{name}` failed: {why}")]
+    Model {
+        /// Name of the model.
+        name: String,
+        /// Its own words.
+        why: String,
+    },
+    /// A recorded step names a revision that is not there.
+    #[error("the run has no revision {0}")]
+    NoRevision(u32),
+    /// A recorded episode whose columns do not fit together.
+    #[error("the recorded episode has {given} {what}, expected {expected}")]
+    Shape {
+        /// What does not fit.
+        what: &'static str,
+        /// Numbers found.
+        given: usize,
+        /// Numbers needed.
+        expected: usize,
+    },
+}

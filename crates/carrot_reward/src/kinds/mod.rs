@@ -1,0 +1,42 @@
+//! The kinds that ship: one file each, with parameters, formula and the page that says when it misleads.
+
+mod alive;
+mod distance;
+mod effort;
+mod event;
+mod model;
+mod progress;
+mod threshold;
+mod time_penalty;
+mod tolerance;
+mod truth;
+
+pub use alive::Alive;
+pub use distance::Distance;
+pub use effort::Effort;
+pub use event::{EndFlag, Event, Trigger};
+pub use model::Model;
+pub use progress::Progress;
+pub use threshold::Threshold;
+pub use time_penalty::TimePenalty;
+pub use tolerance::{Sigmoid, Tolerance};
+pub use truth::{Truth, TruthSource};
+
+use crate::kind::KindRegistry;
+
+impl KindRegistry {
+    /// All kinds that ship, in evaluation order.
+    pub fn standard() -> Self {
+        Self::default()
+            .with::<Event>()
+            .with::<Threshold>()
+            .with::<Tolerance>()
+            .with::<Distance>()
+            .with::<Progress>()
+            .with::<Effort>()
+            .with::<Alive>()
+            .with::<TimePenalty>()
+            .with::<Truth>()
+            .with::<Model>()
+    }
+}

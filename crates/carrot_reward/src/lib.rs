@@ -1,0 +1,36 @@
+//! Rewards as ECS: a term is an entity, a kind is one component and one system, and every float an agent
+//! learns from can be taken apart again, bit for bit.
+//!
+//! The path of a number: a [`Kind`] writes a raw column in the step; [`Ledger::finalise`] runs stages and
+//! combinators over the finished rollout under one [`Revision`]; the total is what the learner reads.
+//! [`rescore()`] runs the same code over a recorded episode.
+
+pub mod combine;
+pub mod episode;
+pub mod error;
+pub mod graph;
+pub mod kind;
+pub mod kinds;
+pub mod ledger;
+mod math;
+pub mod model;
+pub mod norm;
+pub mod plugin;
+pub mod rescore;
+pub mod revision;
+pub mod score;
+pub mod stage;
+
+pub use combine::{COMBINATOR_DOCS, Combinator};
+pub use episode::{EpisodeSummary, EpisodeSums};
+pub use error::RewardError;
+pub use graph::{Body, Graph, Node, Rate, Source};
+pub use kind::{AnyKind, Kind, KindRegistry, RawSlots, RuleDoc, Scope, SignalRef, Transition};
+pub use ledger::{GraphLedger, Ledger, first_difference, moves, replay_row};
+pub use model::{RewardModel, RewardModels};
+pub use norm::NormStats;
+pub use plugin::{GraphRoot, RewardPlugin, Term, project};
+pub use rescore::{RecordedSteps, Rescored, rescore};
+pub use revision::{GraphRevision, NodeRevision, Revision};
+pub use score::RolloutView;
+pub use stage::{STAGE_DOCS, Stage, StageState};

@@ -1,0 +1,140 @@
+//! Scoring a recorded episode again, under the reward it was made with or under any other.
+
+use carrot_sim::{Cause, SignalView};
+
+use crate::error::RewardError;
+use crate::graph::{Body, Graph};
+use crate::kind::Transition;
+use crate::model::{RewardModels, input_columns};
+use crate::revision::GraphRevision;
+use crate::score::{Columns, score};
+
+/// What a recorded episode offers: T + 1 signal rows and T step rows.
+///
+/// # Shapes
+/// `signals` `[S, T + 1]` column-major, everything else `[T]`.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordedSteps<'a> {
+    /// Signal columns, the first entry of each being s₀.
+    pub signals: &'a [f32],
+    /// Number of signal columns.
+    pub columns: usize,
+    /// Ended by the task.
+    pub terminated: &'a [bool],
+    /// Cut.
+    pub truncated: &'a [bool],
+    /// Causes.
+    pub cause: &'a [Cause],
+    /// Truth.
+    pub success: &'a [bool],
+    /// Truth.
+    pub score: &'a [f32],
+    /// Revision in force at each step.
+    pub revision: &'a [u32],
+}
+
+/// An episode under a graph.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rescored {
+    /// Output of every node, `[K, T]`.
+    pub outputs: Vec<f32>,
+    /// Reward of every group, `[G][T]`.
+    pub totals: Vec<Vec<f32>>,
+}
+
+impl Rescored {
+    /// Return over all groups, summed in f64 in step order.
+    pub fn episode_return(&self) -> f64 {
+        let steps = self.totals.first().map_or(0, Vec::len);
+        (0..steps).flat_map(|t| self.totals.iter().map(move |g| f64::from(g[t]))).sum()
+    }
+}
+
+/// Scores an episode. Steps of one revision are scored together; the bits equal the online ones.
+///
+/// # Errors
+/// When the columns do not fit together, or a revision or model is missing.
+pub fn rescore<'r>(
+    graph: &Graph,
+    revision: impl Fn(u32) -> Option<&'r GraphRevision>,
+    models: &mut RewardModels,
+    catalog: &carrot_sim::SignalCatalog,
+    steps: &RecordedSteps<'_>,
+) -> Result<Rescored, RewardError> {
+    let len = steps.terminated.len();
+    let expected = steps.columns * (len + 1);
+    if steps.signals.len() != expected || steps.columns != catalog.width() {
+        return Err(RewardError::Shape { what: "signal values", given: steps.signals.len(), expected });
+    }
+    let pick = |offset: usize| -> Vec<f32> {
+        steps.signals.chunks(len + 1).flat_map(|column| column[offset..offset + len].to_vec()).collect()
+    };
+    let (before, now) = (pick(0), pick(1));
+    let transition = Transition {
+        before: SignalView::new(&before, len),
+        now: SignalView::new(&now, len),
+        terminated: steps.terminated,
+        truncated: steps.truncated,
+        cause: steps.cause,
+        success: steps.success,
+        score: steps.score,
+    };
+    let columns = graph.nodes.iter().map(|node| match &node.body {
+        Body::Term(_, slots) => slots.now.max(slots.before.unwrap_or(0)) + 1,
+        Body::Combine(..) => 0,
+    });
+    let mut raw = vec![0.0_f32; columns.max().unwrap_or(0) * len];
+    for node in &graph.nodes {
+        let Body::Term(kind, slots) = &node.body else { continue };
+        if let Some(name) = kind.model() {
+            let model = models.get_mut(name).ok_or_else(|| RewardError::NoModel(name.into()))?;
+            let inputs = input_columns(model.as_ref(), catalog)?;
+            let features: Vec<f32> =
+                (0..len).flat_map(|t| inputs.iter().map(move |&c| (c, t))).map(|(c, t)| now[c * len + t]).collect();
+            let out = &mut raw[slots.now * len..][..len];
+            model.score(&features, out).map_err(|why| RewardError::Model { name: name.into(), why })?;
+        } else {
+            kind.evaluate(&transition, &mut raw[slots.now * len..][..len]);
+        }
+        if let Some(column) = slots.before {
+            kind.evaluate(&Transition { now: transition.before, ..transition }, &mut raw[column * len..][..len]);
+        }
+    }
+    let mut result =
+        Rescored { outputs: vec![0.0; graph.nodes.len() * len], totals: vec![vec![0.0; len]; graph.groups.len()] };
+    let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
+    let mut start = 0;
+    while start < len {
+        let number = steps.revision[start];
+        let run = steps.revision[start..].iter().take_while(|&&r| r == number).count();
+        let state = revision(number).ok_or(RewardError::NoRevision(number))?;
+        score_span(graph, state, &whole, start..start + run, &mut result);
+        start += run;
+    }
+    Ok(result)
+}
+
+/// Scores steps `span` of an episode as a batch of their own.
+fn score_span(
+    graph: &Graph,
+    state: &GraphRevision,
+    whole: &Columns<'_>,
+    span: std::ops::Range<usize>,
+    result: &mut Rescored,
+) {
+    let (len, run) = (whole.terminated.len(), span.len());
+    let cut = |data: &[f32]| -> Vec<f32> { data.chunks(len).flat_map(|c| c[span.clone()].to_vec()).collect() };
+    let raw = cut(whole.raw);
+    let columns =
+        Columns { raw: &raw, terminated: &whole.terminated[span.clone()], cause: &whole.cause[span.clone()] };
+    let mut outputs = vec![0.0; graph.nodes.len() * run];
+    let mut totals = vec![vec![0.0; run]; graph.groups.len()];
+    let mut slices: Vec<&mut [f32]> = totals.iter_mut().map(Vec::as_mut_slice).collect();
+    score(graph, state, &columns, &mut outputs, &mut slices);
+    for (node, values) in outputs.chunks(run).enumerate() {
+        result.outputs[node * len..][span.clone()].copy_from_slice(values);
+    }
+    for (group, values) in totals.iter().enumerate() {
+        result.totals[group][span.clone()].copy_from_slice(values);
+    }
+}

@@ -1,0 +1,115 @@
+//! Revisions: everything in a reward that changes over time, numbered and immutable.
+//!
+//! The coordinator makes a revision only between rollouts, appends it to the run and hands it to every
+//! shard; entities are a projection of it. A recorded step names its revision, so it can be scored again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::graph::Graph;
+use crate::ledger::stage_input;
+use crate::score::RolloutView;
+use crate::stage::{Stage, StageState};
+
+/// What a revision says about one node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeRevision {
+    /// Weight.
+    pub weight: f32,
+    /// One state per stage.
+    pub stages: Vec<StageState>,
+    /// Version of the model that fills the column.
+    pub model: Option<u32>,
+}
+
+/// What a revision says about one graph: one entry per node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GraphRevision {
+    /// Nodes in evaluation order.
+    pub nodes: Vec<NodeRevision>,
+}
+
+/// A revision of all graphs of a run, the trained one first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Revision {
+    /// From 0, without gaps.
+    pub number: u32,
+    /// Env steps taken when it came into force.
+    pub env_steps: u64,
+    /// One entry per graph.
+    pub graphs: Vec<GraphRevision>,
+}
+
+impl Revision {
+    /// The first revision: weights as written, anneals at their start, normalisers identity.
+    pub fn initial(graphs: &[Graph]) -> Self {
+        Self { number: 0, env_steps: 0, graphs: graphs.iter().map(GraphRevision::initial).collect() }
+    }
+
+    /// The revision after a finished rollout, or the same number if nothing changed.
+    pub fn after(&self, graphs: &[Graph], rollout: &RolloutView<'_>, env_steps: u64) -> Self {
+        let mut next = self.clone();
+        next.env_steps = env_steps;
+        for (graph, revision) in graphs.iter().zip(&mut next.graphs) {
+            let current = revision.clone();
+            for (index, node) in graph.nodes.iter().enumerate() {
+                for (s, stage) in node.stages.iter().enumerate() {
+                    let state = &mut revision.nodes[index].stages[s];
+                    match (stage, &mut *state) {
+                        (Stage::RunningNorm { .. }, StageState::Norm(stats)) => {
+                            for t in 0..rollout.steps {
+                                let values = stage_input(graph, &current, index, s, rollout, t);
+                                let masked = rollout.faulted(t);
+                                stats.add_step(&values, |row| !masked(row));
+                            }
+                        }
+                        (Stage::Anneal { .. }, _) => *state = stage.state_at(env_steps),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        if next.graphs == self.graphs {
+            return self.clone();
+        }
+        next.number += 1;
+        next
+    }
+
+    /// A revision with other weights, as an edit makes it.
+    pub fn with_weight(&self, graph: usize, node: usize, weight: f32, env_steps: u64) -> Self {
+        let mut next = self.clone();
+        next.number += 1;
+        next.env_steps = env_steps;
+        next.graphs[graph].nodes[node].weight = weight;
+        next
+    }
+
+    /// A revision in which a model has another version.
+    pub fn with_model(&self, graphs: &[Graph], model: &str, version: u32, env_steps: u64) -> Self {
+        let mut next = self.clone();
+        next.number += 1;
+        next.env_steps = env_steps;
+        for (graph, revision) in graphs.iter().zip(&mut next.graphs) {
+            for (node, state) in graph.nodes.iter().zip(&mut revision.nodes) {
+                if let crate::graph::Body::Term(kind, _) = &node.body
+                    && kind.model() == Some(model)
+                {
+                    state.model = Some(version);
+                }
+            }
+        }
+        next
+    }
+}
+
+impl GraphRevision {
+    /// A graph as written.
+    pub fn initial(graph: &Graph) -> Self {
+        let node = |node: &crate::graph::Node| NodeRevision {
+            weight: node.weight,
+            stages: node.stages.iter().map(|stage| stage.state_at(0)).collect(),
+            model: None,
+        };
+        Self { nodes: graph.nodes.iter().map(node).collect() }
+    }
+}

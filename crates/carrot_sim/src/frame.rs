@@ -1,0 +1,142 @@
+//! Frames: what a drawer needs to know about one row at one step, whatever the source.
+
+use bevy_ecs::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// A primitive in metres, in its own frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Shape {
+    /// Half extents.
+    Cuboid([f32; 3]),
+    /// Radius.
+    Sphere(f32),
+    /// Radius and half length along local z.
+    Capsule(f32, f32),
+    /// Radius and half length along local z.
+    Cylinder(f32, f32),
+    /// A polyline of points, with its width.
+    Line(Vec<[f32; 3]>, f32),
+}
+
+/// A drawn body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Body {
+    /// Name, stable over an episode.
+    pub name: String,
+    /// Form.
+    pub shape: Shape,
+    /// Position in metres, z up.
+    pub position: [f32; 3],
+    /// Rotation, x y z w.
+    pub rotation: [f32; 4],
+    /// Linear RGB and opacity.
+    pub color: [f32; 4],
+}
+
+impl Body {
+    /// A body without rotation.
+    pub fn at(name: &str, shape: Shape, position: [f32; 3], color: [f32; 4]) -> Self {
+        Self { name: name.into(), shape, position, rotation: [0.0, 0.0, 0.0, 1.0], color }
+    }
+
+    /// The same body turned about the y axis by an angle in radians.
+    pub fn turned_about_y(mut self, angle: f32) -> Self {
+        // Drawing only: no number of the simulation depends on it.
+        let (sin, cos) = (f64::from(angle) * 0.5).sin_cos();
+        self.rotation = [0.0, sin as f32, 0.0, cos as f32];
+        self
+    }
+}
+
+/// Tiles of a gridworld, row-major from the top.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tiles {
+    /// Width in tiles.
+    pub width: usize,
+    /// Height in tiles.
+    pub height: usize,
+    /// (object, colour, state) per tile, in MiniGrid's numbers.
+    pub cells: Vec<[u8; 3]>,
+    /// Tile of the agent.
+    pub agent: [u8; 2],
+    /// Direction of the agent: 0 right, 1 down, 2 left, 3 up.
+    pub direction: u8,
+    /// True for tiles that the agent sees.
+    pub visible: Vec<bool>,
+}
+
+/// A row's picture as data.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Drawing {
+    /// Bodies in the world.
+    pub bodies: Vec<Body>,
+    /// Tiles, for gridworlds.
+    pub tiles: Option<Tiles>,
+}
+
+/// One watched row at one step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Global env id.
+    pub env: u32,
+    /// Episode of that env.
+    pub episode: u32,
+    /// Steps taken in that episode.
+    pub step: u32,
+    /// What to draw.
+    pub drawing: Drawing,
+    /// Signals of s′, one number per column.
+    pub signals: Vec<f32>,
+    /// Terminated in this step.
+    pub terminated: bool,
+    /// Truncated in this step.
+    pub truncated: bool,
+    /// Truth at this step.
+    pub success: bool,
+    /// Truth at this step, 0 to 1.
+    pub score: f32,
+    /// Raw reward columns of this step.
+    pub raw: Vec<f32>,
+}
+
+/// How the task draws a row.
+#[derive(Resource, Clone, Copy)]
+pub(crate) struct DrawRow(pub(crate) fn(&World, usize) -> Drawing);
+
+/// Rows whose frames are kept, and the frames of the last step.
+#[derive(Resource, Debug, Clone, Default)]
+pub(crate) struct Watch {
+    pub(crate) rows: Vec<usize>,
+    pub(crate) frames: Vec<Frame>,
+}
+
+/// Keeps a frame of every watched row, before any reset.
+pub(crate) fn record_frames(world: &mut World) {
+    let rows = world.resource::<Watch>().rows.clone();
+    if rows.is_empty() {
+        return;
+    }
+    let frames = rows.into_iter().map(|row| draw_row(world, row)).collect();
+    world.resource_mut::<Watch>().frames = frames;
+}
+
+pub(crate) fn draw_row(world: &mut World, row: usize) -> Frame {
+    use crate::{Ends, EnvId, Episode, RawColumns, Signals, StepCount};
+    let key = world.query::<(&EnvId, &Episode, &StepCount)>().iter(world).nth(row).map(|(a, b, c)| (a.0, b.0, c.0));
+    let (env, episode, step) = key.unwrap_or_default();
+    let drawing = world.get_resource::<DrawRow>().copied().map_or_else(Drawing::default, |d| d.0(world, row));
+    let ends = world.resource::<Ends>();
+    let raw = world.resource::<RawColumns>();
+    Frame {
+        env,
+        episode,
+        step,
+        drawing,
+        signals: world.resource::<Signals>().row_measured(row),
+        terminated: ends.terminated[row],
+        truncated: ends.truncated[row],
+        success: ends.success[row],
+        score: ends.score[row],
+        raw: (0..raw.count()).map(|c| raw.get(c)[row]).collect(),
+    }
+}

@@ -1,0 +1,228 @@
+//! A rollout: `T` steps of `N` rows in batch-wide buffers, filled by the shards.
+//!
+//! No reward array lives here. A step leaves raw columns; what they mean is decided when the rollout is
+//! finalised, so that deferred terms can still join.
+
+use crate::batch::{PartData, PartSliceMut, StepOut};
+use crate::episode::Cause;
+use crate::signal::SignalView;
+use crate::space::ObsPart;
+
+/// An episode that ended in this rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndRecord {
+    /// Step of the rollout at which it ended.
+    pub step: u32,
+    /// Global env id.
+    pub env: u32,
+    /// Episode of that env.
+    pub episode: u32,
+    /// Steps it took.
+    pub length: u32,
+}
+
+/// Signals of a whole rollout, kept when something reads them later.
+#[derive(Debug, Clone, Default)]
+pub struct SignalLog {
+    /// Signals of s at the first step, `[S, N]`.
+    pub start: Vec<f32>,
+    /// Signals of s′, `[T, S, N]`.
+    pub now: Vec<f32>,
+    /// Signals of s₀ after each end, `[E, S]`.
+    pub fresh: Vec<f32>,
+}
+
+/// Batch-wide buffers of one rollout.
+///
+/// # Shapes
+/// T steps, N rows, A numbers per action, R raw columns, S signal columns, E ended episodes.
+#[derive(Debug, Clone)]
+pub struct Rollout {
+    /// T.
+    pub num_steps: usize,
+    /// N.
+    pub num_envs: usize,
+    /// Steps filled so far.
+    pub filled: usize,
+    /// Observation parts, each `[T + 1, N, size]`; the last step's row block is the next first one.
+    pub obs: Vec<PartData>,
+    /// Actions as given, `[T, N, A]`.
+    pub actions: Vec<f32>,
+    /// Raw columns, `[T, R, N]`.
+    pub raw: Vec<f32>,
+    /// R.
+    pub raw_columns: usize,
+    /// `[T, N]`.
+    pub terminated: Vec<bool>,
+    /// `[T, N]`.
+    pub truncated: Vec<bool>,
+    /// `[T, N]`.
+    pub success: Vec<bool>,
+    /// `[T, N]`.
+    pub cause: Vec<Cause>,
+    /// `[T, N]`.
+    pub score: Vec<f32>,
+    /// Ended episodes in (step, env) order.
+    pub ends: Vec<EndRecord>,
+    /// Final observations of `ends`, each part `[E, size]`.
+    pub final_obs: Vec<PartData>,
+    /// Signals, when they are kept.
+    pub signals: Option<SignalLog>,
+    /// S.
+    pub signal_columns: usize,
+    sizes: Vec<usize>,
+}
+
+impl Rollout {
+    pub(crate) fn new(
+        num_steps: usize,
+        num_envs: usize,
+        parts: &[ObsPart],
+        action_width: usize,
+        raw_columns: usize,
+        signal_columns: usize,
+        keep_signals: bool,
+    ) -> Self {
+        let cells = num_steps * num_envs;
+        Self {
+            num_steps,
+            num_envs,
+            filled: 0,
+            obs: parts.iter().map(|p| PartData::new(p, (num_steps + 1) * num_envs)).collect(),
+            actions: vec![0.0; cells * action_width],
+            raw: vec![0.0; cells * raw_columns],
+            raw_columns,
+            terminated: vec![false; cells],
+            truncated: vec![false; cells],
+            success: vec![false; cells],
+            cause: vec![0; cells],
+            score: vec![0.0; cells],
+            ends: Vec::new(),
+            final_obs: parts.iter().map(|p| PartData::new(p, 0)).collect(),
+            signals: keep_signals.then(|| SignalLog {
+                start: vec![0.0; signal_columns * num_envs],
+                now: vec![0.0; cells * signal_columns],
+                fresh: Vec::new(),
+            }),
+            signal_columns,
+            sizes: parts.iter().map(ObsPart::size).collect(),
+        }
+    }
+
+    /// Elements per row of each observation part.
+    pub fn part_sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    /// Signals of s′ at step `t`.
+    pub fn signals_now(&self, t: usize) -> Option<SignalView<'_>> {
+        let width = self.signal_columns * self.num_envs;
+        self.signals.as_ref().map(|log| SignalView::new(&log.now[t * width..][..width], self.num_envs))
+    }
+
+    /// Index into `ends` of the episode that ended at (`t`, `env`).
+    pub fn end_at(&self, t: usize, env: usize) -> Option<usize> {
+        self.ends.binary_search_by_key(&(t, env), |e| (e.step as usize, e.env as usize)).ok()
+    }
+
+    /// Starts anew: the observations after the last step become the first ones.
+    pub(crate) fn begin(&mut self) {
+        let (last, n) = (self.filled, self.num_envs);
+        for (part, &size) in self.obs.iter_mut().zip(&self.sizes) {
+            let (from, len) = (last * n * size, n * size);
+            match part {
+                PartData::F32(data) => data.copy_within(from..from + len, 0),
+                PartData::U8(data) => data.copy_within(from..from + len, 0),
+            }
+        }
+        self.filled = 0;
+        self.ends.clear();
+        self.final_obs.iter_mut().for_each(PartData::clear);
+        if let Some(log) = &mut self.signals {
+            log.fresh.clear();
+        }
+    }
+
+    /// The observation rows at step `t`, split at shard bounds: `[shard][part]`.
+    pub(crate) fn obs_at(&mut self, t: usize, bounds: &[usize]) -> Vec<Vec<PartSliceMut<'_>>> {
+        let n = self.num_envs;
+        let mut shards: Vec<Vec<_>> = (1..bounds.len()).map(|_| Vec::with_capacity(self.sizes.len())).collect();
+        for (part, &size) in self.obs.iter_mut().zip(&self.sizes) {
+            let mut rest = part.slice_mut(t * n * size..(t + 1) * n * size);
+            for (shard, pair) in shards.iter_mut().zip(bounds.windows(2)) {
+                let (own, tail) = rest.split_at((pair[1] - pair[0]) * size);
+                shard.push(own);
+                rest = tail;
+            }
+        }
+        shards
+    }
+
+    /// Where each shard writes step `t`.
+    pub(crate) fn outs(&mut self, t: usize, bounds: &[usize]) -> Vec<StepOut<'_>> {
+        let n = self.num_envs;
+        let cells = t * n..(t + 1) * n;
+        // Field borrows are taken apart here, so that observations can be split by a method.
+        let Self { obs, sizes, raw, raw_columns, signals, signal_columns, .. } = self;
+        let mut parts: Vec<Vec<PartSliceMut<'_>>> = (1..bounds.len()).map(|_| Vec::new()).collect();
+        for (part, &size) in obs.iter_mut().zip(sizes.iter()) {
+            let mut rest = part.slice_mut((t + 1) * n * size..(t + 2) * n * size);
+            for (shard, pair) in parts.iter_mut().zip(bounds.windows(2)) {
+                let (own, tail) = rest.split_at((pair[1] - pair[0]) * size);
+                shard.push(own);
+                rest = tail;
+            }
+        }
+        let raw = split_columns(&mut raw[t * *raw_columns * n..][..*raw_columns * n], n, bounds);
+        let signals = match signals {
+            Some(log) => split_columns(&mut log.now[t * *signal_columns * n..][..*signal_columns * n], n, bounds),
+            None => (1..bounds.len()).map(|_| Vec::new()).collect(),
+        };
+        let terminated = split(&mut self.terminated[cells.clone()], bounds);
+        let truncated = split(&mut self.truncated[cells.clone()], bounds);
+        let success = split(&mut self.success[cells.clone()], bounds);
+        let cause = split(&mut self.cause[cells.clone()], bounds);
+        let score = split(&mut self.score[cells], bounds);
+        parts
+            .into_iter()
+            .zip(raw)
+            .zip(signals)
+            .zip(terminated.into_iter().zip(truncated).zip(success))
+            .zip(cause.into_iter().zip(score))
+            .map(|((((obs, raw), signals), ((terminated, truncated), success)), (cause, score))| StepOut {
+                obs,
+                raw,
+                signals,
+                terminated,
+                truncated,
+                success,
+                cause,
+                score,
+            })
+            .collect()
+    }
+}
+
+/// Splits one value per row at shard bounds.
+pub(crate) fn split<'a, T>(mut rest: &'a mut [T], bounds: &[usize]) -> Vec<&'a mut [T]> {
+    bounds
+        .windows(2)
+        .map(|pair| {
+            let (own, tail) = std::mem::take(&mut rest).split_at_mut(pair[1] - pair[0]);
+            rest = tail;
+            own
+        })
+        .collect()
+}
+
+/// Splits columns `[C, N]` at shard bounds: `[shard][column]`.
+pub(crate) fn split_columns<'a>(data: &'a mut [f32], rows: usize, bounds: &[usize]) -> Vec<Vec<&'a mut [f32]>> {
+    let columns = data.len() / rows.max(1);
+    let mut shards: Vec<Vec<_>> = (1..bounds.len()).map(|_| Vec::with_capacity(columns)).collect();
+    for column in data.chunks_exact_mut(rows) {
+        for (shard, own) in shards.iter_mut().zip(split(column, bounds)) {
+            shard.push(own);
+        }
+    }
+    shards
+}

@@ -1,0 +1,146 @@
+//! Rows: an env is one entity, spawned once, never despawned, never changing archetype.
+//!
+//! Table order is row order, so a component is a column and [`Column`] hands it out as a slice.
+
+use bevy_ecs::component::Mutable;
+use bevy_ecs::change_detection::ContiguousMut;
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::SystemParam;
+use serde::{Deserialize, Serialize};
+
+use crate::seed::RowKey;
+
+/// Global id of the env in this row.
+#[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvId(pub u32);
+
+/// Episode that the row is in, from 0.
+#[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Episode(pub u32);
+
+/// Steps taken in this episode; counts the running step from `Act` on.
+#[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepCount(pub u32);
+
+/// Seed of the run; together with [`EnvId`] and [`Episode`] it keys every draw of a row.
+#[derive(Resource, Debug, Clone, Copy)]
+pub struct RunSeed(pub u64);
+
+/// A component column, to read.
+#[derive(SystemParam)]
+pub struct Column<'w, 's, T: Component> {
+    query: Query<'w, 's, &'static T>,
+}
+
+impl<T: Component> Column<'_, '_, T> {
+    /// One value per row, in row order.
+    pub fn slice(&self) -> &[T] {
+        // All rows live in one table; a shard without that component has no rows to give.
+        self.query.contiguous_iter().ok().and_then(|mut tables| tables.next()).unwrap_or(&[])
+    }
+}
+
+/// A component column, to write.
+#[derive(SystemParam)]
+pub struct ColumnMut<'w, 's, T: Component<Mutability = Mutable>> {
+    query: Query<'w, 's, &'static mut T>,
+}
+
+impl<T: Component<Mutability = Mutable>> ColumnMut<'_, '_, T> {
+    /// One value per row, in row order. Change ticks stay untouched: nobody reads them in a batch, and
+    /// writing them would cost as much as the state.
+    pub fn slice_mut(&mut self) -> &mut [T] {
+        let column = self.query.contiguous_iter_mut().ok().and_then(|mut tables| tables.next());
+        column.map_or(&mut [], |column| ContiguousMut::bypass_change_detection_split(column).0)
+    }
+
+    /// Calls `work` with [`Self::slice_mut`].
+    pub fn with<R>(&mut self, work: impl FnOnce(&mut [T]) -> R) -> R {
+        work(self.slice_mut())
+    }
+}
+
+/// The entities of a shard's rows, in row order.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct RowEntities(pub(crate) Vec<Entity>);
+
+/// A component of one row, to read; for drawing and other rare looks.
+pub fn row_state<T: Component>(world: &World, row: usize) -> Option<&T> {
+    let entity = *world.get_resource::<RowEntities>()?.0.get(row)?;
+    world.get(entity)
+}
+
+/// Overwrites a component of one row; false when there is no such row or column.
+pub fn set_row_state<T: Component<Mutability = Mutable>>(world: &mut World, row: usize, value: T) -> bool {
+    let entity = world.get_resource::<RowEntities>().and_then(|rows| rows.0.get(row).copied());
+    let slot = entity.and_then(|entity| world.get_mut::<T>(entity));
+    slot.map(|mut slot| *slot = value).is_some()
+}
+
+/// The key columns of all rows.
+#[derive(SystemParam)]
+pub struct RowKeys<'w, 's> {
+    seed: Res<'w, RunSeed>,
+    rows: Query<'w, 's, (&'static EnvId, &'static Episode)>,
+}
+
+impl RowKeys<'_, '_> {
+    /// Calls `work` with a function from row to key.
+    pub fn with<R>(&self, work: impl FnOnce(&dyn Fn(usize) -> RowKey) -> R) -> R {
+        let (envs, episodes) =
+            self.rows.contiguous_iter().ok().and_then(|mut t| t.next()).unwrap_or((&[], &[]));
+        let seed = self.seed.0;
+        work(&|row| RowKey { seed, env: envs[row].0, episode: episodes[row].0 })
+    }
+}
+
+/// The rows that a schedule works on: all of them, or a list.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct ActiveRows {
+    rows: usize,
+    list: Option<Vec<u32>>,
+}
+
+impl ActiveRows {
+    /// All of `rows`.
+    pub fn all(rows: usize) -> Self {
+        Self { rows, list: None }
+    }
+
+    /// The listed rows of `rows`.
+    pub fn listed(rows: usize, list: Vec<u32>) -> Self {
+        Self { rows, list: Some(list) }
+    }
+
+    /// Rows in the shard.
+    pub fn total(&self) -> usize {
+        self.rows
+    }
+
+    /// True when the given row is worked on.
+    pub fn is_all(&self) -> bool {
+        self.list.is_none()
+    }
+
+    /// Calls `work` for each active row, in ascending order.
+    #[inline]
+    pub fn each(&self, mut work: impl FnMut(usize)) {
+        match &self.list {
+            None => (0..self.rows).for_each(work),
+            Some(list) => list.iter().for_each(|&row| work(row as usize)),
+        }
+    }
+
+    /// Copies the active rows of a column.
+    #[inline]
+    pub fn copy<T: Copy>(&self, from: &[T], to: &mut [T]) {
+        match &self.list {
+            None => to.copy_from_slice(from),
+            Some(list) => list.iter().for_each(|&row| to[row as usize] = from[row as usize]),
+        }
+    }
+
+    pub(crate) fn take_list(&mut self) -> Option<Vec<u32>> {
+        self.list.take()
+    }
+}

@@ -1,0 +1,37 @@
+//! What each task is: spaces, signals, dynamics, ends, truth, rewards, scripts and drawing.
+//!
+//! One file holds one task. [`control::cart_pole`] is the smallest and shows the shape of all others:
+//! a [`TaskSpec`](carrot_sim::TaskSpec), state columns, one system per set of the step, scripts, a drawing.
+
+use std::sync::Arc;
+
+use carrot_sim::Task;
+
+pub mod control;
+pub mod gridworld;
+pub mod math;
+
+/// Builds a task.
+type BuildTask = fn() -> Arc<dyn Task>;
+
+/// Every task, in the order in which lists show them.
+const TASKS: &[(&str, BuildTask)] = &[
+    (control::cart_pole::NAME, || Arc::new(control::cart_pole::CartPole::default())),
+    (control::mountain_car::NAME, || Arc::new(control::mountain_car::MountainCar::default())),
+    (gridworld::empty::NAME, || Arc::new(gridworld::empty::Empty8x8::default())),
+];
+
+/// Names of all tasks.
+pub fn task_names() -> Vec<&'static str> {
+    TASKS.iter().map(|(name, _)| *name).collect()
+}
+
+/// A task by name.
+pub fn build_task(name: &str) -> Option<Arc<dyn Task>> {
+    TASKS.iter().find(|(known, _)| *known == name).map(|(_, build)| build())
+}
+
+/// Documentation of a task in Gymnasium's sections, as Markdown.
+pub fn task_docs(name: &str) -> Option<&'static str> {
+    build_task(name).map(|task| task.spec().docs)
+}

@@ -1,0 +1,94 @@
+//! What the machine itself must have: compilers, Python's pip, and whether an NVIDIA driver is there.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+use crate::Outcome;
+
+/// A program that a build calls, and the Debian package it comes in.
+struct Need {
+    program: &'static str,
+    package: &'static str,
+    why: &'static str,
+}
+
+const COMPILERS: [Need; 2] = [
+    Need { program: "cc", package: "gcc", why: "links every Rust program" },
+    Need { program: "c++", package: "g++", why: "builds the binding of libtorch" },
+];
+
+/// Installs the C and C++ compilers where they are missing and it may; otherwise names them.
+///
+/// # Errors
+/// When one is missing and cannot be installed.
+pub(crate) fn need_compilers() -> Outcome {
+    let missing: Vec<&Need> = COMPILERS.iter().filter(|need| !on_path(need.program)).collect();
+    for need in &missing {
+        println!("`{}` is missing ({})", need.program, need.why);
+    }
+    install(&missing.iter().map(|need| need.package).collect::<Vec<_>>())
+}
+
+/// The active Python: a virtual environment's when one is active.
+pub(crate) fn python() -> Command {
+    Command::new(if env::var_os("VIRTUAL_ENV").is_some() { "python" } else { "python3" })
+}
+
+/// Makes sure that `python -m pip` runs.
+///
+/// # Errors
+/// When it does not and cannot be installed.
+pub(crate) fn need_pip() -> Outcome {
+    if succeeds(python().args(["-m", "pip", "--version"])) {
+        return Ok(());
+    }
+    println!("Python's pip is missing (it fetches libtorch)");
+    install(&["python3-pip"])
+}
+
+/// Whether the machine has a working NVIDIA driver.
+pub(crate) fn has_nvidia_driver() -> bool {
+    Path::new("/proc/driver/nvidia/version").exists()
+        || (on_path("nvidia-smi") && succeeds(Command::new("nvidia-smi").arg("-L")))
+}
+
+fn install(packages: &[&str]) -> Outcome {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let list = packages.join(" ");
+    let is_root = fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0);
+    if !is_root || !on_path("apt-get") {
+        return Err(format!("please install: {list} (on Debian: sudo apt-get install {list})"));
+    }
+    println!("installing {list}");
+    let apt = |args: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(args).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
+    // Package lists may be absent or stale: only then are they fetched.
+    if apt(&install) || (apt(&["update"]) && apt(&install)) {
+        Ok(())
+    } else {
+        Err(format!("apt-get could not install {list}"))
+    }
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn on_path(program: impl AsRef<OsStr>) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).map(|folder: PathBuf| folder.join(program.as_ref())).any(|file| file.is_file())
+}
