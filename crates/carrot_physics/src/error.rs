@@ -50,7 +50,9 @@ pub(crate) fn positive(what: &str, value: f32) -> Result<(), PhysicsError> {
 /// Checks that every value is finite.
 pub(crate) fn finite(what: &str, values: &[f32]) -> Result<(), PhysicsError> {
     match values.iter().find(|value| !value.is_finite()) {
-        Some(&value) => Err(PhysicsError::BadNumber { what: what.into(), value, expected: "a finite number" }),
+        Some(&value) => {
+            Err(PhysicsError::BadNumber { what: what.into(), value, expected: "a finite number" })
+        }
         None => Ok(()),
     }
 }

@@ -26,13 +26,14 @@ mod hand;
 mod row;
 mod scene;
 mod snapshot;
+mod spec;
 mod totals;
 
 pub use error::PhysicsError;
 pub use hand::{CubeSpec, Grip, Hand, HandSpec};
 pub use row::PhysicsRow;
-pub use scene::{
-    BodyId, BodySpec, ColliderId, ColliderSpec, Drive, JointSpec, Motion, MotorId, MotorSpec, PlacedShape, SceneBuilder,
-    Shape, SiteId, SlideSpec, SolverConfig, Template, WatchId,
+pub use scene::{BodyId, ColliderId, MotorId, SceneBuilder, SiteId, Template, WatchId};
+pub use spec::{
+    BodySpec, ColliderSpec, Drive, JointSpec, Motion, MotorSpec, PlacedShape, Shape, SlideSpec, SolverConfig,
 };
 pub use totals::{ContactTotals, MotorTotals};

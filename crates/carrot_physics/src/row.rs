@@ -122,7 +122,7 @@ impl PhysicsRow {
 
     // Commands.
 
-    /// Commands a motor: a velocity [m/s] or a displacement [m], as its [`Drive`](crate::Drive) says.
+    /// Commands a motor: a velocity (m/s) or a displacement (m), as its [`Drive`](crate::Drive) says.
     ///
     /// The command holds until the next one. A number that is not finite marks the row as diverged.
     pub fn command(&mut self, motor: MotorId, target: f32) {
@@ -157,7 +157,7 @@ impl PhysicsRow {
         self.set_velocity(body, [0.0; 3], [0.0; 3]);
     }
 
-    /// Sets a body's velocity [m/s] and angular velocity [rad/s].
+    /// Sets a body's velocity (m/s) and angular velocity (rad/s).
     ///
     /// Numbers that are not finite mark the row as diverged.
     pub fn set_velocity(&mut self, body: BodyId, linear: [f32; 3], angular: [f32; 3]) {
@@ -177,7 +177,7 @@ impl PhysicsRow {
         &self.world.bodies[handle]
     }
 
-    /// Where a body's origin is [m].
+    /// Where a body's origin is (m).
     pub fn position(&self, body: BodyId) -> [f32; 3] {
         array(self.body(body.0).translation())
     }
@@ -187,35 +187,35 @@ impl PhysicsRow {
         quaternion(self.body(body.0).rotation())
     }
 
-    /// How fast a body's centre of mass moves [m/s].
+    /// How fast a body's centre of mass moves (m/s).
     pub fn velocity(&self, body: BodyId) -> [f32; 3] {
         array(self.body(body.0).linvel())
     }
 
-    /// How fast a body turns [rad/s].
+    /// How fast a body turns (rad/s).
     pub fn angular_velocity(&self, body: BodyId) -> [f32; 3] {
         array(self.body(body.0).angvel())
     }
 
-    /// Where a site is [m].
+    /// Where a site is (m).
     pub fn site(&self, site: SiteId) -> [f32; 3] {
         let site = self.template.sites[site.0];
         array(self.body(site.body).position().transform_point(vector(site.offset)))
     }
 
-    /// How fast a site moves [m/s].
+    /// How fast a site moves (m/s).
     pub fn site_velocity(&self, site: SiteId) -> [f32; 3] {
         let site = self.template.sites[site.0];
         let body = self.body(site.body);
         array(body.velocity_at_point(body.position().transform_point(vector(site.offset))))
     }
 
-    /// How far a motor's axis is displaced [m].
+    /// How far a motor's axis is displaced (m).
     pub fn motor_position(&self, motor: MotorId) -> f32 {
         slide(&self.world, self.template.motors[motor.0]).0
     }
 
-    /// How fast a motor's axis moves [m/s].
+    /// How fast a motor's axis moves (m/s).
     pub fn motor_velocity(&self, motor: MotorId) -> f32 {
         slide(&self.world, self.template.motors[motor.0]).1
     }
@@ -266,4 +266,45 @@ fn slide(world: &PhysicsWorld, motor: Motor) -> (f32, f32) {
 /// Impulse on the second body along one axis; rapier's own sign is that of the first.
 fn joint_motor_impulse(world: &PhysicsWorld, motor: Motor) -> f32 {
     world.impulse_joints.get(motor.joint).map_or(0.0, |joint| -joint.data.motors[motor.axis].impulse)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use crate::{CubeSpec, HandSpec};
+    use rapier3d::prelude::Vector;
+
+    #[test]
+    fn state_that_stops_being_finite_inside_rapier_is_detected_within_its_step() {
+        let hand = HandSpec { cube: Some(CubeSpec::default()), ..HandSpec::default() }.build().unwrap();
+        let cube = hand.cube.unwrap();
+        let force = Vector::new(f32::NAN, 0.0, 0.0);
+        for inject in [0, 1, 2] {
+            let mut row = hand.template.row();
+            row.step(HandSpec::PHYSICS_DT, HandSpec::DECIMATION);
+            match inject {
+                0 => row.world.bodies.get_mut(cube.0).unwrap().set_linvel(force, false),
+                1 => row.world.bodies.get_mut(cube.0).unwrap().add_force(force, false),
+                _ => {
+                    let joint = row.template.motors[0].joint;
+                    row.world.impulse_joints.get_mut(joint, false).unwrap().data.motors[0].target_vel =
+                        f32::NAN;
+                }
+            }
+            row.step(HandSpec::PHYSICS_DT, HandSpec::DECIMATION);
+            assert!(row.diverged(), "injection {inject}");
+            let readings = [row.position(cube), row.velocity(cube), row.site(hand.tool)];
+            assert!(
+                readings.iter().flatten().all(|value| value.is_finite()),
+                "injection {inject}: {readings:?}"
+            );
+            let totals =
+                row.contact(hand.table_contact).impulse.into_iter().chain([row.motor(hand.axes[0]).work]);
+            assert!(totals.into_iter().all(f32::is_finite));
+            let stopped = row.snapshot().unwrap();
+            row.step(HandSpec::PHYSICS_DT, HandSpec::DECIMATION);
+            assert!(row.snapshot().unwrap() == stopped, "a diverged row stands still");
+        }
+    }
 }

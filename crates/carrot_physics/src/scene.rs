@@ -1,4 +1,4 @@
-//! What a scene consists of, in plain numbers, and the template that its rows are cloned from.
+//! Building a scene from its parts, and the template that its rows are cloned from.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use rapier3d::prelude::{
 use crate::convert::{pose, vector};
 use crate::error::{PhysicsError, finite, positive};
 use crate::row::PhysicsRow;
+use crate::spec::{BodySpec, ColliderSpec, Drive, JointSpec, Motion, PlacedShape, Shape, SolverConfig};
 
 /// A body of the scene; the same in every row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,154 +32,6 @@ pub struct SiteId(pub(crate) usize);
 /// A watched pair of collider groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WatchId(pub(crate) usize);
-
-/// How finely contacts and joints are solved. The step's length is given to [`PhysicsRow::step`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SolverConfig {
-    /// Gravity [m/s^2].
-    pub gravity: [f32; 3],
-    /// Solver iterations per physics step; each integrates a part of it.
-    pub iterations: usize,
-    /// The size of a typical small object [m]; contact margins and tolerances scale with it.
-    pub length_unit: f32,
-}
-
-impl Default for SolverConfig {
-    fn default() -> Self {
-        Self { gravity: [0.0, 0.0, -9.81], iterations: 4, length_unit: 1.0 }
-    }
-}
-
-/// Whether a body moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Motion {
-    /// Never moves.
-    Fixed,
-    /// Moves and turns under forces.
-    Dynamic,
-    /// Moves under forces, never turns: held by guides that take any torque.
-    DynamicUpright,
-}
-
-/// A rigid body.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BodySpec {
-    /// Whether it moves.
-    pub motion: Motion,
-    /// Where its origin starts [m].
-    pub position: [f32; 3],
-    /// How it starts turned, a quaternion `[x, y, z, w]`.
-    pub rotation: [f32; 4],
-}
-
-impl BodySpec {
-    /// A body at `position`, not turned.
-    pub fn at(motion: Motion, position: [f32; 3]) -> Self {
-        Self { motion, position, rotation: [0.0, 0.0, 0.0, 1.0] }
-    }
-}
-
-/// The form of a collider.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Shape {
-    /// A ball.
-    Ball {
-        /// Radius [m].
-        radius: f32,
-    },
-    /// A box.
-    Cuboid {
-        /// Half of each edge [m].
-        half_extents: [f32; 3],
-    },
-    /// A cylinder along z with round ends.
-    Capsule {
-        /// Half the length of the straight part [m].
-        half_height: f32,
-        /// Radius [m].
-        radius: f32,
-    },
-}
-
-/// A solid part of a body.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ColliderSpec {
-    /// Its form.
-    pub shape: Shape,
-    /// Its centre in the body's frame [m].
-    pub offset: [f32; 3],
-    /// Its mass [kg].
-    pub mass: f32,
-    /// Coulomb friction; two touching colliders use the mean.
-    pub friction: f32,
-    /// Groups that it belongs to, one bit each.
-    pub groups: u32,
-    /// Groups that it collides with; both sides must agree.
-    pub collides_with: u32,
-}
-
-impl ColliderSpec {
-    /// A collider at the body's origin that meets everything, with friction 0.5.
-    pub fn new(shape: Shape, mass: f32) -> Self {
-        Self { shape, offset: [0.0; 3], mass, friction: 0.5, groups: 1, collides_with: u32::MAX }
-    }
-}
-
-/// What a motor is commanded to do.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Drive {
-    /// To move at a velocity [m/s]; nearly rigid up to its largest force.
-    Velocity,
-    /// To hold a displacement [m] like a spring with a damper.
-    Position {
-        /// Force per displacement [N/m].
-        stiffness: f32,
-        /// Force per velocity [N s/m].
-        damping: f32,
-    },
-}
-
-/// Drives one axis with a limited force.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MotorSpec {
-    /// Its name.
-    pub name: String,
-    /// What its commands mean.
-    pub drive: Drive,
-    /// The largest force it can give [N].
-    pub max_force: f32,
-}
-
-/// One sliding axis of a joint.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SlideSpec {
-    /// Least and greatest displacement [m].
-    pub limits: [f32; 2],
-    /// What drives it, if anything does.
-    pub motor: Option<MotorSpec>,
-}
-
-/// A joint whose axes either slide or are locked; it never turns.
-///
-/// Three sliding axes make one gantry of three prismatic axes without bodies in between.
-#[derive(Debug, Clone, PartialEq)]
-pub struct JointSpec {
-    /// Where displacement is zero, in the frame of the first body [m].
-    pub anchor: [f32; 3],
-    /// The axes x, y, z: `None` is locked.
-    pub slides: [Option<SlideSpec>; 3],
-}
-
-/// A collider as a drawer needs it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PlacedShape {
-    /// The body it moves with.
-    pub body: BodyId,
-    /// Its centre in the body's frame [m].
-    pub offset: [f32; 3],
-    /// Its form.
-    pub shape: Shape,
-}
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Motor {
@@ -311,17 +164,10 @@ impl SceneBuilder {
         parameters.num_solver_iterations = config.iterations;
         parameters.length_unit = config.length_unit;
         // Without it a joint under load sags by what one sweep leaves over, at every step.
-        parameters.warmstart_joints = std::env::var("NOWARM").is_err();
-        let e = |k: &str| std::env::var(k).ok().and_then(|v| v.parse::<f32>().ok());
-        if std::env::var("COULOMB").is_ok() { parameters.friction_model = rapier3d::prelude::FrictionModel::Coulomb; }
-        if let Some(v) = e("RECYCLE") { parameters.normalized_contact_recycle_distance = v; if v == 0.0 { parameters.contact_recycling = false; } }
-        if let Some(v) = e("PRED") { parameters.normalized_prediction_distance = v; }
-        if let Some(v) = e("PGS") { parameters.num_internal_pgs_iterations = v as usize; }
-        if let Some(v) = e("STAB") { parameters.num_internal_stabilization_iterations = v as usize; }
-        if let Some(v) = e("SNF") { parameters.static_contact_softness.natural_frequency = v; parameters.contact_softness.natural_frequency = v; }
-        if let Some(v) = e("SDR") { parameters.static_contact_softness.damping_ratio = v;  parameters.contact_softness.damping_ratio = v;}
-        if let Some(v) = e("MAXCORR") { parameters.normalized_max_corrective_velocity = v; }
-        if std::env::var("FRICBIAS").is_ok() { parameters.friction_in_bias_pass = true; }
+        parameters.warmstart_joints = true;
+        // Held only after positions were integrated, a pinched cube creeps out of the fingers by millimetres
+        // a second.
+        parameters.friction_in_bias_pass = true;
         Ok(Self {
             template: Template {
                 world,

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 /// What happened between two watched groups of colliders during the last step.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct ContactTotals {
-    /// Normal impulse that the second group gave the first, as a vector [N s].
+    /// Normal impulse that the second group gave the first, as a vector (N s).
     pub impulse: [f32; 3],
-    /// Sum of the sizes of all normal impulses [N s]; opposing fingers do not cancel here.
+    /// Sum of the sizes of all normal impulses (N s); opposing fingers do not cancel here.
     pub impulse_magnitude: f32,
     /// Substeps in which the groups touched.
     pub substeps: u16,
@@ -41,11 +41,11 @@ impl ContactTotals {
 /// What one motor did during the last step.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct MotorTotals {
-    /// Impulse along the motor's axis [N s].
+    /// Impulse along the motor's axis (N s).
     pub impulse: f32,
-    /// Mechanical work, negative where the motor brakes [J].
+    /// Mechanical work, negative where the motor brakes (J).
     pub work: f32,
-    /// Sum over substeps of the size of the work [J]: braking costs as much as driving.
+    /// Sum over substeps of the size of the work (J): braking costs as much as driving.
     pub effort: f32,
 }
 

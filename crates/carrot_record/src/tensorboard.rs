@@ -185,8 +185,10 @@ pub fn read_events(path: &Path) -> Result<Vec<EventRecord>, RecordError> {
         if masked_crc(&length) != u32::from_le_bytes(length_crc) {
             return Err(corrupt(at, "wrong checksum of the length"));
         }
-        let data_end = usize::try_from(u64::from_le_bytes(length)).ok().and_then(|n| (at + 12).checked_add(n));
-        let Some((data_end, data_crc)) = data_end.and_then(|end| Some((end, field::<4>(&bytes, end)?))) else {
+        let data_end =
+            usize::try_from(u64::from_le_bytes(length)).ok().and_then(|n| (at + 12).checked_add(n));
+        let Some((data_end, data_crc)) = data_end.and_then(|end| Some((end, field::<4>(&bytes, end)?)))
+        else {
             break;
         };
         let data = &bytes[at + 12..data_end];
@@ -215,7 +217,11 @@ impl From<proto::Event> for EventRecord {
             Some(proto::What::FileVersion(version)) => EventContent::FileVersion(version),
             Some(proto::What::SessionLog(log)) if log.status == SESSION_START => EventContent::SessionStart,
             Some(proto::What::Summary(summary)) => EventContent::Scalars(
-                summary.value.into_iter().filter_map(|value| Some((value.tag, value.simple_value?))).collect(),
+                summary
+                    .value
+                    .into_iter()
+                    .filter_map(|value| Some((value.tag, value.simple_value?)))
+                    .collect(),
             ),
             _ => EventContent::Other,
         };

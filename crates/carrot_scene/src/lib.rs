@@ -43,6 +43,6 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use nearest::nearest;
 pub use overrides::{apply_overrides, edit};
 pub use reader::Reader;
-pub use scene::{BatchSpec, EvaluationSpec, SceneSpec, TaskSpec};
+pub use scene::{BatchSpec, EvaluationSpec, RecordingSpec, SceneSpec, TaskSpec};
 pub use source::{Location, Source, Span, Spanned};
 pub use syntax::{NodeRef, Shape, Syntax};

@@ -24,6 +24,7 @@ const MAX_STEPS: u32 = 1 << 16;
 ///     shadows: {"truth": "sparse"},
 ///     learner: Ppo(gamma: 0.99, total_steps: 200_000),
 ///     evaluation: (episodes: 100, seed: 1000),
+///     recording: (envs: 1),
 /// )
 /// ```
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct SceneSpec {
     pub learner: Option<NodeRef>,
     /// How the trained policy is measured.
     pub evaluation: EvaluationSpec,
+    /// Which episodes of the training are kept.
+    pub recording: RecordingSpec,
     source: Source,
 }
 
@@ -74,6 +77,19 @@ pub struct EvaluationSpec {
     pub episodes: u32,
     /// The seed of the first env of the evaluation.
     pub seed: u64,
+}
+
+/// Which episodes of a training are kept, step by step, to be replayed and scored again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordingSpec {
+    /// The envs from 0 on whose episodes are kept; 0 keeps none.
+    pub envs: u32,
+}
+
+impl Default for RecordingSpec {
+    fn default() -> Self {
+        Self { envs: 1 }
+    }
 }
 
 impl Default for EvaluationSpec {
@@ -116,6 +132,7 @@ impl SceneSpec {
         let shadows = reader.node("shadows");
         let learner = reader.node("learner");
         let evaluation = reader.node("evaluation");
+        let recording = reader.node("recording");
         reader.finish();
 
         // Every part is read before any is missed, so that all mistakes show at once.
@@ -126,6 +143,10 @@ impl SceneSpec {
             Some(node) => EvaluationSpec::read(&node, diagnostics),
             None => Some(EvaluationSpec::default()),
         };
+        let recording = match recording {
+            Some(node) => RecordingSpec::read(&node, diagnostics),
+            None => Some(RecordingSpec::default()),
+        };
         Some(Self {
             task: task?,
             batch: batch?,
@@ -134,6 +155,7 @@ impl SceneSpec {
             shadows: shadows?,
             learner,
             evaluation: evaluation?,
+            recording: recording?,
             source,
         })
     }
@@ -218,6 +240,15 @@ impl BatchSpec {
         }
         reader.finish();
         Some(Self { num_envs: num_envs?, num_steps: num_steps?, shards, seed })
+    }
+}
+
+impl RecordingSpec {
+    fn read(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let mut reader = Reader::open(node, diagnostics)?;
+        let envs = reader.optional_in("envs", Self::default().envs, 0..=MAX_ENVS);
+        reader.finish();
+        Some(Self { envs })
     }
 }
 

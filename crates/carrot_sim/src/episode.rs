@@ -3,6 +3,7 @@
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::kernel;
 use crate::row::{ActiveRows, Column, ColumnMut, Episode, StepCount};
 use crate::signal::{SignalId, Signals};
 use crate::space::ActionSpace;
@@ -165,7 +166,7 @@ pub(crate) fn take_actions(
     let mut all_finite = true;
     for i in 0..*width {
         let (low, high) = space.0.bounds(i);
-        let (finite, changed) = clip_column(given, applied, *width, i, low, high);
+        let (finite, changed) = kernel::clip_strided(given, applied, *width, i, low, high);
         all_finite &= finite;
         *clipped += changed;
     }
@@ -183,37 +184,12 @@ pub(crate) fn take_actions(
     steps.with(|steps| steps.iter_mut().for_each(|s| s.0 += 1));
 }
 
-/// Gives (all finite, number of changed elements).
-#[inline]
-fn clip_column(given: &[f32], applied: &mut [f32], width: usize, i: usize, low: f32, high: f32) -> (bool, u64) {
-    let (mut finite, mut changed) = (true, 0_u32);
-    let pairs = given[i..].iter().step_by(width).zip(applied[i..].iter_mut().step_by(width));
-    for (&a, slot) in pairs {
-        let inside = a.max(low).min(high);
-        finite &= a.is_finite();
-        changed += u32::from(inside != a);
-        *slot = inside;
-    }
-    (finite, changed.into())
-}
-
 /// Actions are signals too: given and applied.
 pub(crate) fn measure_actions(actions: Res<Actions>, ids: Res<ActionSignals>, mut signals: ResMut<Signals>) {
     let width = actions.width;
     for i in 0..width {
-        spread(&actions.applied[i..], width, signals.target(ids.applied, i));
-        spread(&actions.given[i..], width, signals.target(ids.given, i));
-    }
-}
-
-#[inline]
-fn spread(from: &[f32], width: usize, to: &mut [f32]) {
-    if width == 1 {
-        to.copy_from_slice(from);
-    } else {
-        for (slot, &a) in to.iter_mut().zip(from.iter().step_by(width)) {
-            *slot = a;
-        }
+        kernel::spread(&actions.applied[i..], width, signals.target(ids.applied, i));
+        kernel::spread(&actions.given[i..], width, signals.target(ids.given, i));
     }
 }
 
@@ -236,12 +212,7 @@ pub(crate) fn clear_action_signals(
 pub(crate) fn limit_steps(limit: Res<MaxSteps>, steps: Column<StepCount>, mut ends: ResMut<Ends>) {
     let limit = if limit.0 == 0 { u32::MAX } else { limit.0 };
     let Ends { terminated, truncated, cause, .. } = &mut *ends;
-    for (((steps, truncated), cause), &terminated) in
-        steps.slice().iter().zip(truncated.iter_mut()).zip(cause.iter_mut()).zip(terminated.iter())
-    {
-        *truncated = steps.0 >= limit;
-        *cause = if *truncated & !terminated { CAUSE_TIME_LIMIT } else { *cause };
-    }
+    kernel::limit(steps.slice(), limit, terminated, truncated, cause);
 }
 
 /// Turns raised faults into truncations, after every system that may raise one has run.
@@ -254,7 +225,7 @@ pub(crate) fn contain_faults(
 ) {
     for column in 0..raw.count() {
         let values = raw.get(column);
-        if values.iter().fold(false, |any, x| any | !x.is_finite()) {
+        if !kernel::all_finite(values) {
             for (row, _) in values.iter().enumerate().filter(|(_, x)| !x.is_finite()) {
                 faults.raise(row, FaultSource::Reward);
             }
@@ -285,17 +256,7 @@ pub struct FaultLog(pub Vec<Fault>);
 /// Lists the rows whose episode is over.
 pub(crate) fn list_ended_rows(ends: Res<Ends>, mut ended: ResMut<EndedRows>) {
     ended.0.clear();
-    let flags = ends.terminated.chunks(16).zip(ends.truncated.chunks(16));
-    for (block, (terminated, truncated)) in flags.enumerate() {
-        // Most blocks hold no end: one test for sixteen rows.
-        if terminated.iter().chain(truncated).fold(false, |any, &flag| any | flag) {
-            for i in 0..terminated.len() {
-                if terminated[i] | truncated[i] {
-                    ended.0.push((block * 16 + i) as u32);
-                }
-            }
-        }
-    }
+    kernel::list_set(&ends.terminated, &ends.truncated, &mut ended.0);
 }
 
 /// A new episode for the active rows.

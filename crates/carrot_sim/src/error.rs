@@ -15,6 +15,14 @@ pub enum SimError {
         /// Numbers per row.
         width: usize,
     },
+    /// A reset mask does not have one flag per row.
+    #[error("the mask has {given} flags, expected {expected}, one per row")]
+    MaskShape {
+        /// Flags given.
+        given: usize,
+        /// Rows of the batch.
+        expected: usize,
+    },
     /// More steps were taken than the rollout holds.
     #[error("the rollout is full after {0} steps; begin a new one first")]
     RolloutFull(usize),
@@ -50,6 +58,9 @@ pub enum SimError {
     /// Snapshot bytes that cannot be read.
     #[error("the snapshot cannot be read: {0}")]
     Snapshot(#[from] postcard::Error),
+    /// A column that saves itself could not.
+    #[error("a row's state cannot be saved or restored: {0}")]
+    RowState(String),
     /// A batch without rows or shards.
     #[error("a batch needs at least one row and one shard, got {rows} rows and {shards} shards")]
     EmptyBatch {

@@ -122,7 +122,8 @@ pub(crate) fn record_frames(world: &mut World) {
 
 pub(crate) fn draw_row(world: &mut World, row: usize) -> Frame {
     use crate::{Ends, EnvId, Episode, RawColumns, Signals, StepCount};
-    let key = world.query::<(&EnvId, &Episode, &StepCount)>().iter(world).nth(row).map(|(a, b, c)| (a.0, b.0, c.0));
+    let key =
+        world.query::<(&EnvId, &Episode, &StepCount)>().iter(world).nth(row).map(|(a, b, c)| (a.0, b.0, c.0));
     let (env, episode, step) = key.unwrap_or_default();
     let drawing = world.get_resource::<DrawRow>().copied().map_or_else(Drawing::default, |d| d.0(world, row));
     let ends = world.resource::<Ends>();

@@ -3,10 +3,12 @@
 //! Read [`step`] first: it is the one place that says what happens in which order.
 
 pub mod batch;
+pub mod check;
 pub mod episode;
 pub mod error;
 pub mod frame;
 pub mod intervention;
+mod kernel;
 pub mod rollout;
 pub mod row;
 pub mod seed;
@@ -20,6 +22,7 @@ pub mod vec_env;
 
 pub use batch::{Observations, PartData, PartSlice};
 pub use bevy_app::{App, Plugin};
+pub use check::{CheckConfig, CheckFinding, CheckReport, check_task};
 pub use episode::{
     Actions, CAUSE_FAULT, CAUSE_NONE, CAUSE_TASK, CAUSE_TIME_LIMIT, Cause, Ends, Fault, FaultSource, Faults,
     MaxSteps, RawColumns,
@@ -38,4 +41,4 @@ pub use snapshot::RowSnapshot;
 pub use space::{ActionSpace, Element, ObsPart};
 pub use step::{Observe, Restart, Step, StepSystems};
 pub use task::{BatchApp, DefaultReward, Script, ScriptView, Task, TaskSpec, random_action};
-pub use vec_env::{VecEnv, VecEnvConfig};
+pub use vec_env::{BatchSnapshot, VecEnv, VecEnvConfig};

@@ -146,7 +146,8 @@ impl Rollout {
     /// The observation rows at step `t`, split at shard bounds: `[shard][part]`.
     pub(crate) fn obs_at(&mut self, t: usize, bounds: &[usize]) -> Vec<Vec<PartSliceMut<'_>>> {
         let n = self.num_envs;
-        let mut shards: Vec<Vec<_>> = (1..bounds.len()).map(|_| Vec::with_capacity(self.sizes.len())).collect();
+        let mut shards: Vec<Vec<_>> =
+            (1..bounds.len()).map(|_| Vec::with_capacity(self.sizes.len())).collect();
         for (part, &size) in self.obs.iter_mut().zip(&self.sizes) {
             let mut rest = part.slice_mut(t * n * size..(t + 1) * n * size);
             for (shard, pair) in shards.iter_mut().zip(bounds.windows(2)) {
@@ -175,7 +176,9 @@ impl Rollout {
         }
         let raw = split_columns(&mut raw[t * *raw_columns * n..][..*raw_columns * n], n, bounds);
         let signals = match signals {
-            Some(log) => split_columns(&mut log.now[t * *signal_columns * n..][..*signal_columns * n], n, bounds),
+            Some(log) => {
+                split_columns(&mut log.now[t * *signal_columns * n..][..*signal_columns * n], n, bounds)
+            }
             None => (1..bounds.len()).map(|_| Vec::new()).collect(),
         };
         let terminated = split(&mut self.terminated[cells.clone()], bounds);
@@ -216,7 +219,11 @@ pub(crate) fn split<'a, T>(mut rest: &'a mut [T], bounds: &[usize]) -> Vec<&'a m
 }
 
 /// Splits columns `[C, N]` at shard bounds: `[shard][column]`.
-pub(crate) fn split_columns<'a>(data: &'a mut [f32], rows: usize, bounds: &[usize]) -> Vec<Vec<&'a mut [f32]>> {
+pub(crate) fn split_columns<'a>(
+    data: &'a mut [f32],
+    rows: usize,
+    bounds: &[usize],
+) -> Vec<Vec<&'a mut [f32]>> {
     let columns = data.len() / rows.max(1);
     let mut shards: Vec<Vec<_>> = (1..bounds.len()).map(|_| Vec::with_capacity(columns)).collect();
     for column in data.chunks_exact_mut(rows) {

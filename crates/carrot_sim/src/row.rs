@@ -2,8 +2,8 @@
 //!
 //! Table order is row order, so a component is a column and [`Column`] hands it out as a slice.
 
-use bevy_ecs::component::Mutable;
 use bevy_ecs::change_detection::ContiguousMut;
+use bevy_ecs::component::Mutable;
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
 use serde::{Deserialize, Serialize};
@@ -85,12 +85,33 @@ pub struct RowKeys<'w, 's> {
 }
 
 impl RowKeys<'_, '_> {
-    /// Calls `work` with a function from row to key.
-    pub fn with<R>(&self, work: impl FnOnce(&dyn Fn(usize) -> RowKey) -> R) -> R {
+    /// The key columns, to look rows up in.
+    pub fn columns(&self) -> KeyColumns<'_> {
         let (envs, episodes) =
             self.rows.contiguous_iter().ok().and_then(|mut t| t.next()).unwrap_or((&[], &[]));
-        let seed = self.seed.0;
-        work(&|row| RowKey { seed, env: envs[row].0, episode: episodes[row].0 })
+        KeyColumns { seed: self.seed.0, envs, episodes }
+    }
+
+    /// Calls `work` with a function from row to key.
+    pub fn with<R>(&self, work: impl FnOnce(&dyn Fn(usize) -> RowKey) -> R) -> R {
+        let columns = self.columns();
+        work(&|row| columns.key(row))
+    }
+}
+
+/// The key columns of all rows, as slices.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyColumns<'a> {
+    seed: u64,
+    envs: &'a [EnvId],
+    episodes: &'a [Episode],
+}
+
+impl KeyColumns<'_> {
+    /// The key of a row.
+    #[inline]
+    pub fn key(&self, row: usize) -> RowKey {
+        RowKey { seed: self.seed, env: self.envs[row].0, episode: self.episodes[row].0 }
     }
 }
 
@@ -140,6 +161,7 @@ impl ActiveRows {
         }
     }
 
+    /// Takes the list, so that all rows are active again.
     pub(crate) fn take_list(&mut self) -> Option<Vec<u32>> {
         self.list.take()
     }

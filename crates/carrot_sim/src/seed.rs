@@ -53,7 +53,10 @@ impl RowKey {
     /// The first four words of a stream, for hot loops that need no more.
     #[inline]
     pub fn words(self, stream: Stream, block: u32) -> [u32; 4] {
-        philox4x32([self.env, self.episode, stream as u32, block], [self.seed as u32, (self.seed >> 32) as u32])
+        philox4x32(
+            [self.env, self.episode, stream as u32, block],
+            [self.seed as u32, (self.seed >> 32) as u32],
+        )
     }
 }
 
@@ -154,7 +157,10 @@ mod tests {
     #[test]
     fn philox_gives_the_published_vectors() {
         assert_eq!(philox4x32([0; 4], [0; 2]), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
-        assert_eq!(philox4x32([u32::MAX; 4], [u32::MAX; 2]), [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]);
+        assert_eq!(
+            philox4x32([u32::MAX; 4], [u32::MAX; 2]),
+            [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]
+        );
         let pi = philox4x32([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0]);
         assert_eq!(pi, [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]);
     }
@@ -162,8 +168,10 @@ mod tests {
     #[test]
     fn keys_and_streams_are_independent_and_repeatable() {
         let key = RowKey { seed: 7, env: 3, episode: 1 };
-        let first: Vec<u32> = (0..9).map(|_| 0).scan(key.rng(Stream::Reset), |r, _: i32| Some(r.next_u32())).collect();
-        let again: Vec<u32> = (0..9).map(|_| 0).scan(key.rng(Stream::Reset), |r, _: i32| Some(r.next_u32())).collect();
+        let first: Vec<u32> =
+            (0..9).map(|_| 0).scan(key.rng(Stream::Reset), |r, _: i32| Some(r.next_u32())).collect();
+        let again: Vec<u32> =
+            (0..9).map(|_| 0).scan(key.rng(Stream::Reset), |r, _: i32| Some(r.next_u32())).collect();
         assert_eq!(first, again);
         assert_ne!(first[0], key.rng(Stream::Sense).next_u32());
         assert_ne!(first[0], RowKey { episode: 2, ..key }.rng(Stream::Reset).next_u32());

@@ -6,7 +6,9 @@ use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;
 
 use crate::batch::{Observations, PartData, PartSliceMut, StepOut};
-use crate::episode::{self, ActionBounds, ActionSignals, Actions, EndedRows, Ends, FaultLog, Faults, MaxSteps, RawColumns};
+use crate::episode::{
+    self, ActionBounds, ActionSignals, Actions, EndedRows, Ends, FaultLog, Faults, MaxSteps, RawColumns,
+};
 use crate::error::SimError;
 use crate::frame::{Frame, Watch, draw_row, record_frames};
 use crate::intervention::{Handles, Intervention, Pending, intervene, observe_rows};
@@ -24,6 +26,7 @@ pub struct Shard {
     rows: Vec<Entity>,
     first_env: usize,
     part_sizes: Vec<usize>,
+    keys: QueryState<(&'static Episode, &'static StepCount)>,
     pub(crate) ended: EndedOut,
 }
 
@@ -79,7 +82,13 @@ impl Plugin for SimPlugin {
 impl Shard {
     /// Builds rows `first_env .. first_env + rows` of a task; `install` adds further plugins, such as
     /// rewards, after the task's own.
-    pub fn new(task: &Arc<dyn Task>, install: &dyn Fn(&mut App), seed: u64, first_env: usize, rows: usize) -> Self {
+    pub fn new(
+        task: &Arc<dyn Task>,
+        install: &dyn Fn(&mut App),
+        seed: u64,
+        first_env: usize,
+        rows: usize,
+    ) -> Self {
         let spec = task.spec().clone();
         let catalog = spec.catalog();
         let mut app = App::empty();
@@ -118,7 +127,8 @@ impl Shard {
             ..EndedOut::default()
         };
         let part_sizes = spec.observation.iter().map(ObsPart::size).collect();
-        Self { world, rows: entities, first_env, part_sizes, ended }
+        let keys = world.query();
+        Self { world, rows: entities, first_env, part_sizes, keys, ended }
     }
 
     /// Number of rows.
@@ -141,8 +151,8 @@ impl Shard {
         &mut self.world
     }
 
-    /// Begins a new episode in the listed rows, or in all.
-    pub(crate) fn reset(&mut self, rows: Option<Vec<u32>>) {
+    /// Begins a new episode in the listed rows, or in all; gives the list back.
+    pub(crate) fn reset(&mut self, rows: Option<Vec<u32>>) -> Vec<u32> {
         let total = self.rows.len();
         self.world.resource_mut::<Signals>().measure_into_now(false);
         *self.world.resource_mut::<ActiveRows>() = match rows {
@@ -152,6 +162,7 @@ impl Shard {
         self.world.run_schedule(Restart);
         self.world.run_schedule(Observe);
         self.world.resource_mut::<Signals>().measure_into_now(true);
+        self.world.resource_mut::<ActiveRows>().take_list().unwrap_or_default()
     }
 
     /// One step of every row; ended rows begin a new episode when `autoreset` is set.
@@ -163,10 +174,8 @@ impl Shard {
         self.collect_ended(t, &ended);
         self.world.resource_mut::<Signals>().advance();
         if autoreset && !ended.is_empty() {
-            self.reset(Some(ended));
-            // The list goes back, so that no step allocates.
-            let mut active = self.world.resource_mut::<ActiveRows>();
-            let list = active.take_list().unwrap_or_default();
+            // The list comes back, so that no step allocates.
+            let list = self.reset(Some(ended));
             if !out.signals.is_empty() {
                 let signals = self.world.resource::<Signals>();
                 for &row in &list {
@@ -205,9 +214,8 @@ impl Shard {
         if ended.is_empty() {
             return;
         }
-        let mut query = self.world.query::<(&EnvId, &Episode, &StepCount)>();
-        let Some((envs, episodes, steps)) =
-            query.contiguous_iter(&self.world).ok().and_then(|mut tables| tables.next())
+        let Some((episodes, steps)) =
+            self.keys.contiguous_iter(&self.world).ok().and_then(|mut tables| tables.next())
         else {
             return;
         };
@@ -215,7 +223,6 @@ impl Shard {
         for &row in ended {
             let i = row as usize;
             let (env, episode, length) = ((self.first_env + i) as u32, episodes[i].0, steps[i].0);
-            debug_assert!(envs[i].0 == env || self.rows.len() == 1, "rows keep their env unless branched");
             out.ends.push(EndRecord { step: t, env, episode, length });
             for ((to, from), &size) in out.final_obs.iter_mut().zip(obs).zip(&self.part_sizes) {
                 to.extend(from.slice(i * size..(i + 1) * size));
@@ -293,6 +300,10 @@ impl Shard {
 
     /// Number of archetypes that hold rows: 1, from the first step to the last.
     pub fn row_archetypes(&self) -> usize {
-        self.world.archetypes().iter().filter(|a| a.entities().iter().any(|e| self.rows.contains(&e.id()))).count()
+        self.world
+            .archetypes()
+            .iter()
+            .filter(|a| a.entities().iter().any(|e| self.rows.contains(&e.id())))
+            .count()
     }
 }

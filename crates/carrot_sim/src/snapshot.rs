@@ -16,8 +16,8 @@ pub struct RowSnapshot {
     pub before: Vec<f32>,
 }
 
-type Save = fn(&World, Entity, &mut Vec<u8>) -> Result<(), SimError>;
-type Load = fn(&mut World, Entity, &[u8]) -> Result<(), SimError>;
+type Save = Box<dyn Fn(&World, Entity, &mut Vec<u8>) -> Result<(), SimError> + Send + Sync>;
+type Load = Box<dyn Fn(&mut World, Entity, &[u8]) -> Result<(), SimError> + Send + Sync>;
 type Spawn = Box<dyn Fn(&mut World, &[Entity]) + Send + Sync>;
 
 /// Column codecs of a shard, in registration order.
@@ -41,16 +41,43 @@ impl RowCodecs {
                     world.entity_mut(row).insert(initial.clone());
                 }
             }),
-            save: |world, row, bytes| {
+            save: Box::new(|world, row, bytes| {
                 let value = world.get::<T>(row).ok_or(SimError::SnapshotColumns)?;
                 *bytes = postcard::to_extend(value, std::mem::take(bytes)).map_err(SimError::Snapshot)?;
                 Ok(())
-            },
-            load: |world, row, bytes| {
+            }),
+            load: Box::new(|world, row, bytes| {
                 let value = postcard::from_bytes(bytes).map_err(SimError::Snapshot)?;
                 *world.get_mut::<T>(row).ok_or(SimError::SnapshotColumns)? = value;
                 Ok(())
-            },
+            }),
+        });
+    }
+
+    /// Like [`RowCodecs::add`] for a component that cannot be cloned or that reads its own bytes.
+    pub(crate) fn add_own<T>(
+        &mut self,
+        make: impl Fn() -> T + Send + Sync + 'static,
+        save: fn(&T) -> Result<Vec<u8>, String>,
+        load: fn(&mut T, &[u8]) -> Result<(), String>,
+    ) where
+        T: Component<Mutability = Mutable>,
+    {
+        self.0.push(Codec {
+            spawn: Box::new(move |world, rows| {
+                for &row in rows {
+                    world.entity_mut(row).insert(make());
+                }
+            }),
+            save: Box::new(move |world, row, bytes| {
+                let value = world.get::<T>(row).ok_or(SimError::SnapshotColumns)?;
+                bytes.extend(save(value).map_err(SimError::RowState)?);
+                Ok(())
+            }),
+            load: Box::new(move |world, row, bytes| {
+                let mut value = world.get_mut::<T>(row).ok_or(SimError::SnapshotColumns)?;
+                load(&mut value, bytes).map_err(SimError::RowState)
+            }),
         });
     }
 

@@ -40,7 +40,13 @@ impl ObsPart {
 
     /// Bytes of a shape, from 0 to `high`.
     pub fn bytes(name: &str, shape: &[usize], high: u8) -> Self {
-        Self { name: name.into(), shape: shape.to_vec(), element: Element::U8, low: vec![0.0], high: vec![high.into()] }
+        Self {
+            name: name.into(),
+            shape: shape.to_vec(),
+            element: Element::U8,
+            low: vec![0.0],
+            high: vec![high.into()],
+        }
     }
 
     /// Elements per row.

@@ -110,8 +110,11 @@ impl TaskSpec {
         let mut catalog = SignalCatalog::new(self.signals.clone());
         for given in [false, true] {
             for (i, element) in self.action.element_names().iter().enumerate() {
-                let (prefix, what) =
-                    if given { ("action_given", "as given") } else { ("action", "as applied, after clipping") };
+                let (prefix, what) = if given {
+                    ("action_given", "as given")
+                } else {
+                    ("action", "as applied, after clipping")
+                };
                 let (name, kind, unit) = match &self.action {
                     ActionSpace::Discrete { .. } => (prefix.to_string(), SignalKind::Category, ""),
                     ActionSpace::Continuous { units, .. } => {
@@ -177,6 +180,16 @@ pub trait BatchApp {
     where
         T: Component<Mutability = Mutable> + Clone + Serialize + DeserializeOwned;
 
+    /// Adds a component column that makes, saves and loads itself, such as a physics world.
+    fn add_own_row_state<T>(
+        &mut self,
+        make: impl Fn() -> T + Send + Sync + 'static,
+        save: fn(&T) -> Result<Vec<u8>, String>,
+        load: fn(&mut T, &[u8]) -> Result<(), String>,
+    ) -> &mut Self
+    where
+        T: Component<Mutability = Mutable>;
+
     /// Adds systems to one set of the step.
     fn add_step_systems<M>(
         &mut self,
@@ -197,7 +210,13 @@ pub trait BatchApp {
     fn set_drawing(&mut self, draw: fn(&World, usize) -> Drawing) -> &mut Self;
 
     /// Names something that scripts and hands may set.
-    fn add_handle(&mut self, name: &'static str, about: &'static str, width: usize, set: SetHandle) -> &mut Self;
+    fn add_handle(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        width: usize,
+        set: SetHandle,
+    ) -> &mut Self;
 }
 
 impl BatchApp for App {
@@ -206,6 +225,19 @@ impl BatchApp for App {
         T: Component<Mutability = Mutable> + Clone + Serialize + DeserializeOwned,
     {
         self.world_mut().get_resource_or_init::<RowCodecs>().add(initial);
+        self
+    }
+
+    fn add_own_row_state<T>(
+        &mut self,
+        make: impl Fn() -> T + Send + Sync + 'static,
+        save: fn(&T) -> Result<Vec<u8>, String>,
+        load: fn(&mut T, &[u8]) -> Result<(), String>,
+    ) -> &mut Self
+    where
+        T: Component<Mutability = Mutable>,
+    {
+        self.world_mut().get_resource_or_init::<RowCodecs>().add_own(make, save, load);
         self
     }
 
@@ -234,7 +266,13 @@ impl BatchApp for App {
         self.insert_resource(DrawRow(draw))
     }
 
-    fn add_handle(&mut self, name: &'static str, about: &'static str, width: usize, set: SetHandle) -> &mut Self {
+    fn add_handle(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        width: usize,
+        set: SetHandle,
+    ) -> &mut Self {
         self.world_mut().get_resource_or_init::<Handles>().0.push(Handle { name, about, width, set });
         self
     }

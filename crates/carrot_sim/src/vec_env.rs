@@ -57,7 +57,11 @@ pub struct BatchSnapshot {
 
 impl VecEnv {
     /// Builds the batch; `install` adds further plugins (rewards) to the app of every shard.
-    pub fn new(task: Arc<dyn Task>, config: VecEnvConfig, install: &dyn Fn(&mut App)) -> Result<Self, SimError> {
+    pub fn new(
+        task: Arc<dyn Task>,
+        config: VecEnvConfig,
+        install: &dyn Fn(&mut App),
+    ) -> Result<Self, SimError> {
         let (rows, shards) = (config.num_envs, config.shards);
         if rows == 0 || shards == 0 || config.num_steps == 0 {
             return Err(SimError::EmptyBatch { rows, shards });
@@ -125,6 +129,14 @@ impl VecEnv {
         &self.rollout
     }
 
+    /// Finalises the rollout on this batch's threads: `work` may fill deferred columns and use rayon.
+    pub fn finalise_with<R: Send>(&mut self, work: impl FnOnce(&mut Rollout) -> R + Send) -> R {
+        match &self.threads {
+            None => work(&mut self.rollout),
+            Some(threads) => threads.install(|| work(&mut self.rollout)),
+        }
+    }
+
     /// Observations that the next action answers, one buffer per part, and the range of their elements.
     pub fn current_obs(&self) -> Vec<crate::PartSlice<'_>> {
         let (t, n) = (self.rollout.filled, self.config.num_envs);
@@ -137,17 +149,19 @@ impl VecEnv {
             .collect()
     }
 
-    /// Begins a new episode in all rows, or where the mask is true.
+    /// Begins a new episode in all rows, or where the mask `[N]` is true.
+    ///
+    /// # Errors
+    /// When the mask does not have one flag per row.
     pub fn reset(&mut self, mask: Option<&[bool]>) -> Result<(), SimError> {
+        let expected = self.config.num_envs;
+        if let Some(given) = mask.map(<[bool]>::len).filter(|&given| given != expected) {
+            return Err(SimError::MaskShape { given, expected });
+        }
         for (shard, pair) in self.shards.iter_mut().zip(self.bounds.windows(2)) {
-            match mask {
-                None => shard.reset(None),
-                Some(mask) => {
-                    let own = mask.get(pair[0]..pair[1]).unwrap_or(&[]);
-                    let rows = own.iter().enumerate().filter(|(_, m)| **m).map(|(i, _)| i as u32).collect();
-                    shard.reset(Some(rows));
-                }
-            }
+            let own = mask.map(|mask| &mask[pair[0]..pair[1]]);
+            let rows = own.map(|own| (0..own.len() as u32).filter(|&row| own[row as usize]).collect());
+            shard.reset(rows);
         }
         self.refresh_obs();
         self.refresh_start();
@@ -168,7 +182,8 @@ impl VecEnv {
             for (shard, pair) in self.shards.iter().zip(self.bounds.windows(2)) {
                 let before = shard.world().resource::<Signals>().before();
                 for column in 0..self.rollout.signal_columns {
-                    log.start[column * n + pair[0]..column * n + pair[1]].copy_from_slice(before.column(column));
+                    log.start[column * n + pair[0]..column * n + pair[1]]
+                        .copy_from_slice(before.column(column));
                 }
             }
         }
@@ -230,9 +245,11 @@ impl VecEnv {
         for shard in &mut self.shards {
             let world = shard.world_mut();
             let mut query = world.query::<(&crate::EnvId, &Episode, &StepCount)>();
-            keys.extend(query.iter(world).map(|(env, episode, steps)| {
-                (RowKey { seed, env: env.0, episode: episode.0 }, steps.0)
-            }));
+            keys.extend(
+                query
+                    .iter(world)
+                    .map(|(env, episode, steps)| (RowKey { seed, env: env.0, episode: episode.0 }, steps.0)),
+            );
         }
         keys
     }
@@ -264,7 +281,8 @@ impl VecEnv {
         let parts = self.rollout.obs.iter().zip(sizes);
         parts
             .map(|(part, &size)| {
-                let mut own = if part.f32().is_empty() { PartData::U8(Vec::new()) } else { PartData::F32(Vec::new()) };
+                let mut own =
+                    if part.f32().is_empty() { PartData::U8(Vec::new()) } else { PartData::F32(Vec::new()) };
                 own.extend(part.slice(t * n * size..(t + 1) * n * size));
                 own
             })
@@ -298,7 +316,9 @@ impl VecEnv {
     /// Keeps frames of these rows from the next step on.
     pub fn watch(&mut self, envs: &[usize]) {
         for (shard, pair) in self.shards.iter_mut().zip(self.bounds.windows(2)) {
-            shard.watch(envs.iter().filter(|e| (pair[0]..pair[1]).contains(*e)).map(|e| e - pair[0]).collect());
+            shard.watch(
+                envs.iter().filter(|e| (pair[0]..pair[1]).contains(*e)).map(|e| e - pair[0]).collect(),
+            );
         }
     }
 
@@ -315,12 +335,22 @@ impl VecEnv {
 
     /// Takes the faults contained since the last call.
     pub fn take_faults(&mut self) -> Vec<Fault> {
-        self.shards.iter_mut().flat_map(|s| std::mem::take(&mut s.world_mut().resource_mut::<FaultLog>().0)).collect()
+        self.shards
+            .iter_mut()
+            .flat_map(|s| std::mem::take(&mut s.world_mut().resource_mut::<FaultLog>().0))
+            .collect()
     }
 
     /// Action elements that clipping changed since the batch was built.
     pub fn clipped(&self) -> u64 {
         self.shards.iter().map(|s| s.world().resource::<crate::Actions>().clipped).sum()
+    }
+
+    /// Sets the count of clipped elements, as a resumed run does.
+    pub fn set_clipped(&mut self, clipped: u64) {
+        for (i, shard) in self.shards.iter_mut().enumerate() {
+            shard.world_mut().resource_mut::<crate::Actions>().clipped = if i == 0 { clipped } else { 0 };
+        }
     }
 
     fn locate(&self, env: usize) -> Result<(usize, usize), SimError> {

@@ -9,6 +9,7 @@ use carrot_sim::Task;
 
 pub mod control;
 pub mod gridworld;
+pub mod manipulation;
 pub mod math;
 
 /// Builds a task.
@@ -19,6 +20,7 @@ const TASKS: &[(&str, BuildTask)] = &[
     (control::cart_pole::NAME, || Arc::new(control::cart_pole::CartPole::default())),
     (control::mountain_car::NAME, || Arc::new(control::mountain_car::MountainCar::default())),
     (gridworld::empty::NAME, || Arc::new(gridworld::empty::Empty8x8::default())),
+    (manipulation::reach::NAME, || Arc::new(manipulation::reach::Reach::default())),
 ];
 
 /// Names of all tasks.

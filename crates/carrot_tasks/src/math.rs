@@ -22,8 +22,7 @@ pub fn sin_cos(x: f32) -> (f32, f32) {
     let r = ((x - turns * HALF_PI[0]) - turns * HALF_PI[1]) - turns * HALF_PI[2];
     let r2 = r * r;
     let sin = r + r * r2 * (-1.666_665_5e-1 + r2 * (8.332_161e-3 + r2 * -1.951_529_6e-4));
-    let cos = 1.0 - 0.5 * r2
-        + r2 * r2 * (4.166_664_6e-2 + r2 * (-1.388_731_6e-3 + r2 * 2.443_315_7e-5));
+    let cos = 1.0 - 0.5 * r2 + r2 * r2 * (4.166_664_6e-2 + r2 * (-1.388_731_6e-3 + r2 * 2.443_315_7e-5));
     let (a, b) = if quadrant & 1 == 0 { (sin, cos) } else { (cos, sin) };
     let (flip_a, flip_b) = ((quadrant & 2) << 30, (quadrant.wrapping_add(1) & 2) << 30);
     (f32::from_bits(a.to_bits() ^ flip_a), f32::from_bits(b.to_bits() ^ flip_b))

@@ -52,7 +52,11 @@ impl CheckpointStore {
             check_plain_name("checkpoint part", name)?;
             if name == MANIFEST {
                 let expected = "another name, this one is the checkpoint's own";
-                return Err(RecordError::InvalidName { what: "checkpoint part", name: name.clone(), expected });
+                return Err(RecordError::InvalidName {
+                    what: "checkpoint part",
+                    name: name.clone(),
+                    expected,
+                });
             }
         }
         let mut warnings = Vec::new();
@@ -177,7 +181,7 @@ impl CheckpointStore {
 
     /// A second checkpoint at one step gets a name of its own: replacing a folder is not one step on disk.
     fn free_name(&self, env_steps: u64) -> Result<CheckpointName, RecordError> {
-        let taken = self.names()?.into_iter().filter(|name| name.env_steps == env_steps).next_back();
+        let taken = self.names()?.into_iter().rfind(|name| name.env_steps == env_steps);
         Ok(CheckpointName { env_steps, repeat: taken.map_or(0, |name| name.repeat + 1) })
     }
 
@@ -209,13 +213,20 @@ impl CheckpointStore {
     fn prune(&self) -> Result<(), RecordError> {
         let protected = [self.latest()?, self.best()?];
         let names = self.names()?;
-        for name in &names[..names.len().saturating_sub(self.keep)] {
-            if !protected.contains(&Some(*name)) {
-                // Renamed first, so that a crash leaves no folder that looks like a damaged checkpoint.
-                let (path, old) = (self.folder.join(name.to_string()), self.folder.join(format!("{name}.old")));
-                self.storage.rename(&path, &old).map_err(RecordError::io("rename", path))?;
-                self.storage.remove_dir_all(&old).map_err(RecordError::io("remove", old))?;
-            }
+        let old_names = names[..names.len().saturating_sub(self.keep)].iter();
+        let removed: Vec<_> = old_names.filter(|name| !protected.contains(&Some(**name))).collect();
+        if removed.is_empty() {
+            return Ok(());
+        }
+        // Renamed for good before anything in them goes: no crash leaves what looks like a damaged checkpoint.
+        let old = |name: &CheckpointName| self.folder.join(format!("{name}.old"));
+        for name in &removed {
+            let path = self.folder.join(name.to_string());
+            self.storage.rename(&path, &old(name)).map_err(RecordError::io("rename", path))?;
+        }
+        self.sync_folder()?;
+        for name in removed {
+            self.storage.remove_dir_all(&old(name)).map_err(RecordError::io("remove", old(name)))?;
         }
         Ok(())
     }

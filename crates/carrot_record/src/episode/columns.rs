@@ -57,13 +57,18 @@ impl EpisodeSchema {
             unsigned_bits: 0,
             optional,
         };
-        let mut columns =
-            vec![int("seed", 64, false), int("env_id", 32, false), int("episode", 32, false), int("step", 32, false)];
+        let mut columns = vec![
+            int("seed", 64, false),
+            int("env_id", 32, false),
+            int("episode", 32, false),
+            int("step", 32, false),
+        ];
         let labels = |prefix: &str, labels: &[super::ColumnLabel]| {
             labels.iter().map(|label| format!("{prefix}/{}", label.name)).collect::<Vec<_>>()
         };
-        let names =
-            |prefix: &str, names: &[String]| names.iter().map(|name| format!("{prefix}/{name}")).collect::<Vec<_>>();
+        let names = |prefix: &str, names: &[String]| {
+            names.iter().map(|name| format!("{prefix}/{name}")).collect::<Vec<_>>()
+        };
 
         columns.extend(labels("signal", &self.signals).into_iter().map(|name| float(name, false)));
         let actions = labels("action", &self.actions).into_iter().chain(labels("applied", &self.actions));

@@ -1,6 +1,11 @@
 //! Reading episode files back, one row group at a time.
 
-use std::{collections::VecDeque, fs::File, path::{Path, PathBuf}};
+use std::{
+    collections::VecDeque,
+    fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
 
 use parquet::{
     column::reader::{ColumnReader, ColumnReaderImpl, get_typed_column_reader},
@@ -36,7 +41,7 @@ impl EpisodeReader {
     pub fn open(path: &Path) -> Result<Self, RecordError> {
         let corrupt = |what: String| RecordError::corrupt(path, what);
         let file = File::open(path).map_err(RecordError::io("open", path))?;
-        let file = SerializedFileReader::new(file).map_err(|error| corrupt(error.to_string()))?;
+        let file = guarded(|| SerializedFileReader::new(file)).map_err(corrupt)?;
         let metadata = file.metadata().file_metadata();
         let note = metadata
             .key_value_metadata()
@@ -74,7 +79,7 @@ impl EpisodeReader {
 
     fn read_group(&self, index: usize) -> Result<VecDeque<Episode>, RecordError> {
         let corrupt = |what: String| RecordError::corrupt(&self.path, format!("row group {index}: {what}"));
-        let rows = self.read_rows(index).map_err(|error| corrupt(error.to_string()))?;
+        let rows = guarded(|| self.read_rows(index)).map_err(corrupt)?;
         rows.split().map_err(corrupt)
     }
 
@@ -82,7 +87,9 @@ impl EpisodeReader {
         let group = self.file.get_row_group(index)?;
         let count = group.metadata().num_rows();
         if !(0..=ROW_GROUP_LIMIT).contains(&count) {
-            return Err(ParquetError::General(format!("{count} rows, at most {ROW_GROUP_LIMIT} are allowed")));
+            return Err(ParquetError::General(format!(
+                "{count} rows, at most {ROW_GROUP_LIMIT} are allowed"
+            )));
         }
         let count = count as usize;
         let mut rows = Rows::new(&self.schema);
@@ -97,6 +104,14 @@ impl EpisodeReader {
         }
         rows.has_step = has_step.unwrap_or_default();
         Ok(rows)
+    }
+}
+
+/// Runs Parquet's code and makes its panics errors: its decoders index damaged pages without asking.
+fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("a page does not decode".into()),
     }
 }
 

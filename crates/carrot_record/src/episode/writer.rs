@@ -64,8 +64,8 @@ impl EpisodeWriter {
             return Err(RecordError::AlreadyExists { path });
         }
         let parquet_error = |error| from_parquet(&temporary, error);
-        let properties = properties(&schema)
-            .map_err(|source| RecordError::Encode { path: path.clone(), source })?;
+        let properties =
+            properties(&schema).map_err(|source| RecordError::Encode { path: path.clone(), source })?;
         let target = storage.create_file(&temporary).map_err(RecordError::io("create", &temporary))?;
         let columns = schema.parquet_schema().map_err(parquet_error)?;
         let file = SerializedFileWriter::new(target, columns, properties).map_err(parquet_error)?;
@@ -103,8 +103,8 @@ impl EpisodeWriter {
             return Ok(None);
         }
         self.write_row_group()?;
-        let mut target = self.file.into_inner().map_err(|error| from_parquet(&temporary, error))?;
-        target.sync().map_err(RecordError::io("sync", &temporary))?;
+        self.file.finish().map_err(|error| from_parquet(&temporary, error))?;
+        self.file.inner_mut().sync().map_err(RecordError::io("sync", &temporary))?;
         self.storage.rename(&temporary, &self.path).map_err(RecordError::io("rename", temporary))?;
         let folder = self.path.parent().unwrap_or(Path::new("."));
         self.storage.sync_dir(folder).map_err(RecordError::io("sync", folder))?;

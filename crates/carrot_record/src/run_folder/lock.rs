@@ -41,8 +41,10 @@ impl RunLock {
 
 impl Drop for RunLock {
     fn drop(&mut self) {
-        // Closing the file unlocks it; emptying it first keeps a stale id from misleading anybody.
+        // An emptied file keeps a stale id from misleading anybody. Unlocked rather than only closed: a child process
+        // that another thread is just starting holds a copy of the open file for a moment.
         let _ = self.file.set_len(0);
+        let _ = self.file.unlock();
     }
 }
 

@@ -66,8 +66,9 @@ impl RunFolder {
     /// Creates the folder of a new run and writes down how it started.
     ///
     /// # Errors
-    /// [`RecordError::AlreadyExists`], [`RecordError::Io`].
+    /// [`RecordError::AlreadyExists`], [`RecordError::Io`], [`RecordError::InvalidFailpoint`].
     pub fn create(folder: &Path, start: &RunStart) -> Result<Self, RecordError> {
+        let checkpoint_storage = checkpoint_storage()?;
         if let Some(parent) = folder.parent() {
             fs::create_dir_all(parent).map_err(RecordError::io("create", parent))?;
         }
@@ -89,7 +90,7 @@ impl RunFolder {
         meta.push(b'\n');
         // Last, and in one step: a folder that has it is complete.
         replace_file(&DiskStorage, &paths.meta(), &meta)?;
-        Ok(Self { paths, checkpoint_storage: checkpoint_storage()?, _lock: lock })
+        Ok(Self { paths, checkpoint_storage, _lock: lock })
     }
 
     /// Takes over an existing run, to resume it.
@@ -97,15 +98,16 @@ impl RunFolder {
     /// The lock of an owner that was killed needs no care, it died with its process.
     ///
     /// # Errors
-    /// [`RecordError::NotARun`], [`RecordError::InUse`], [`RecordError::Io`].
+    /// [`RecordError::NotARun`], [`RecordError::InUse`], [`RecordError::Io`], [`RecordError::InvalidFailpoint`].
     pub fn open(folder: &Path) -> Result<Self, RecordError> {
+        let checkpoint_storage = checkpoint_storage()?;
         let paths = RunPaths::new(folder);
         // Asked before locking: a folder that is not ours gets no lock file.
         if !paths.meta().is_file() {
             return Err(RecordError::NotARun { path: folder.to_owned(), missing: "meta.json" });
         }
         let lock = RunLock::acquire(&paths)?;
-        Ok(Self { paths, checkpoint_storage: checkpoint_storage()?, _lock: lock })
+        Ok(Self { paths, checkpoint_storage, _lock: lock })
     }
 
     /// Where things lie.

@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
-use carrot_record::{
-    CheckpointName, CheckpointStore, DiskStorage, RecordError, RecordWarning, content_hash,
-};
+use carrot_record::{CheckpointName, CheckpointStore, DiskStorage, RecordError, RecordWarning, content_hash};
 
 use crate::sample;
 
@@ -84,7 +82,7 @@ fn a_damaged_one_is_set_aside_and_the_one_before_taken() {
 
 #[test]
 fn no_flipped_bit_and_no_cut_gets_through() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::fast_folder();
     let store = store(folder.path(), 3);
     let name = save(&store, 100);
     let folder = folder.path().join(name.to_string());

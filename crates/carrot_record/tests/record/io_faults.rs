@@ -1,19 +1,13 @@
 //! Failing and full disks: whatever call fails, what was safe stays safe.
 
-use std::{
-    fs,
-    io::ErrorKind,
-    path::Path,
-    process::Command,
-    sync::Arc,
-};
+use std::{fs, io::ErrorKind, path::Path, process::Command, sync::Arc};
 
 use carrot_record::{
-    CheckpointStore, DiskStorage, Episode, EpisodeReader, EpisodeSchema, EpisodeWriter, Fault, FaultStorage, LineLog,
-    RecordError, read_lines,
+    CheckpointStore, DiskStorage, Episode, EpisodeReader, EpisodeSchema, EpisodeWriter, Fault, FaultStorage,
+    LineLog, RecordError, read_lines,
 };
 
-use crate::sample;
+use crate::{fast_folder, sample};
 
 fn save_with(folder: &Path, plan: impl Fn(u64) -> Option<Fault> + Send + Sync + 'static) -> (u64, bool) {
     let storage = Arc::new(FaultStorage::new(DiskStorage, plan));
@@ -28,7 +22,7 @@ fn save_with(folder: &Path, plan: impl Fn(u64) -> Option<Fault> + Send + Sync + 
 #[test]
 fn a_failure_at_any_call_keeps_the_previous_checkpoint() {
     let fresh = || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = fast_folder();
         let (header, parts) = sample(100);
         CheckpointStore::new(folder.path(), 1, Arc::new(DiskStorage)).save(&header, &parts).unwrap();
         folder
@@ -69,7 +63,7 @@ fn a_failure_at_any_call_keeps_the_previous_checkpoint() {
 
 #[test]
 fn a_log_goes_on_where_a_full_disk_stopped_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = fast_folder();
     let path = folder.path().join("faults.jsonl");
     // Calls: 1 opens, 2 takes half of the first flush, 3 to 5 fail, then there is space again.
     let storage = FaultStorage::new(DiskStorage, |call| match call {
@@ -119,12 +113,12 @@ fn write_episodes(folder: &Path, storage: Arc<dyn carrot_record::Storage>) -> Re
 
 #[test]
 fn an_episode_file_is_complete_or_absent() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = fast_folder();
     let healthy = Arc::new(FaultStorage::new(DiskStorage, |_| None));
     write_episodes(folder.path(), healthy.clone()).unwrap();
     for at in 1..=healthy.calls() {
         for fault in [Fault::Fail(ErrorKind::StorageFull), Fault::ShortWrite] {
-            let folder = tempfile::tempdir().unwrap();
+            let folder = fast_folder();
             let full = FaultStorage::new(DiskStorage, move |call| match call.cmp(&at) {
                 std::cmp::Ordering::Less => None,
                 std::cmp::Ordering::Equal => Some(fault),

@@ -14,7 +14,7 @@ type Node = usize;
 
 /// One change, as the device may or may not have seen it when the power goes.
 #[derive(Clone, Debug)]
-pub enum Change {
+pub(crate) enum Change {
     Link { folder: Node, name: String, node: Node },
     Rename { folder: Node, from: String, to: String, node: Node },
     Unlink { folder: Node, name: String },
@@ -25,7 +25,7 @@ pub enum Change {
 
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     Kept,
     Lost,
     /// Half of a write.
@@ -46,27 +46,27 @@ struct State {
 
 /// Clones share one disk.
 #[derive(Clone, Debug)]
-pub struct MemoryStorage(Arc<Mutex<State>>);
+pub(crate) struct MemoryStorage(Arc<Mutex<State>>);
 
 impl MemoryStorage {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let nodes = vec![Content::Folder(BTreeMap::new())];
         Self(Arc::new(Mutex::new(State { nodes, changes: Vec::new() })))
     }
 
     /// A copy that starts remembering now: everything so far is safe on the device.
-    pub fn settled(&self) -> Self {
+    pub(crate) fn settled(&self) -> Self {
         let mut state = self.0.lock().unwrap().clone();
         state.changes.clear();
         Self(Arc::new(Mutex::new(state)))
     }
 
-    pub fn changes(&self) -> Vec<Change> {
+    pub(crate) fn changes(&self) -> Vec<Change> {
         self.0.lock().unwrap().changes.clone()
     }
 
     /// This disk after some changes that another copy of it remembered.
-    pub fn after<'a>(&self, changes: impl IntoIterator<Item = (&'a Change, Fate)>) -> Self {
+    pub(crate) fn after<'a>(&self, changes: impl IntoIterator<Item = (&'a Change, Fate)>) -> Self {
         let copy = self.settled();
         {
             let mut state = copy.0.lock().unwrap();

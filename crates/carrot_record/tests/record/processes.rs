@@ -8,7 +8,7 @@ use std::{
 
 use carrot_record::{FAILPOINT_VARIABLE, RecordError, RunFolder, RunStart};
 
-use crate::sample;
+use crate::{fast_folder, sample};
 
 const FOLDER_VARIABLE: &str = "CARROT_TEST_RUN_FOLDER";
 
@@ -42,7 +42,7 @@ fn child_that_owns() {
 
 #[test]
 fn death_at_any_call_keeps_a_whole_checkpoint() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = fast_folder();
     let (mut deaths, mut old) = (0, 0);
     for at in 1.. {
         let path = folder.path().join(at.to_string());
@@ -73,7 +73,7 @@ fn death_at_any_call_keeps_a_whole_checkpoint() {
 
 #[test]
 fn a_folder_has_one_owner_and_a_killed_one_loses_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = fast_folder();
     let path = folder.path().join("run");
     drop(RunFolder::create(&path, &RunStart::default()).unwrap());
     let mut owner = child("child_that_owns", &path).stderr(Stdio::piped()).spawn().unwrap();

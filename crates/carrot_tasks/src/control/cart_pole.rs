@@ -7,9 +7,9 @@
 use bevy_ecs::prelude::*;
 use carrot_sim::{
     ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Cause, Column, ColumnMut,
-    DefaultReward, Drawing, Ends, Faults, MaxSteps, ObsPart, Observations, RowKeys, Script, ScriptView, Shape,
-    SignalId, SignalSpec, Signals, StepCount, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state,
-    unit_f32,
+    DefaultReward, Drawing, Ends, Faults, MaxSteps, ObsPart, Observations, RowKeys, Script, ScriptView,
+    Shape, SignalId, SignalSpec, Signals, StepCount, StepSystems, Stream, Task, TaskSpec, row_state,
+    set_row_state, unit_f32,
 };
 use multiversion::multiversion;
 
@@ -31,7 +31,7 @@ pub const CART_LEFT_TRACK: Cause = CAUSE_TASK + 1;
 
 const GRAVITY: f32 = 9.8;
 const POLE_MASS: f32 = 0.1;
-const TOTAL_MASS: f32 = 1.1;
+const PER_MASS: f32 = 1.0 / (1.0 + POLE_MASS);
 const POLE_HALF_LENGTH: f32 = 0.5;
 const POLE_MASS_LENGTH: f32 = POLE_MASS * POLE_HALF_LENGTH;
 const PUSH: f32 = 10.0;
@@ -130,12 +130,11 @@ fn restart(
 ) {
     let (x, v) = (position.slice_mut(), velocity.slice_mut());
     let (a, w) = (angle.slice_mut(), spin.slice_mut());
-    keys.with(|key| {
-        rows.each(|row| {
-            let draws = key(row).words(Stream::Reset, 0);
-            let [x0, v0, a0, w0] = draws.map(|word| (2.0 * unit_f32(word) - 1.0) * START_SPREAD);
-            (x[row].0, v[row].0, a[row].0, w[row].0) = (x0, v0, a0, w0);
-        });
+    let keys = keys.columns();
+    rows.each(|row| {
+        let draws = keys.key(row).words(Stream::Reset, 0);
+        let [x0, v0, a0, w0] = draws.map(|word| (2.0 * unit_f32(word) - 1.0) * START_SPREAD);
+        (x[row].0, v[row].0, a[row].0, w[row].0) = (x0, v0, a0, w0);
     });
 }
 
@@ -169,22 +168,23 @@ pub fn step_rows(
     let rows = position.len();
     let (velocity, angle, spin, action) =
         (&mut velocity[..rows], &mut angle[..rows], &mut spin[..rows], &action[..rows]);
-    let mut finite = true;
+    // A word per row keeps the loop in full vectors, as a flag would not.
+    let mut faults = 0_u32;
     for row in 0..rows {
         let (x, v, a, w) = (position[row], velocity[row], angle[row], spin[row]);
         let force = if action[row] >= 0.5 { PUSH } else { -PUSH };
         let (sin, cos) = sin_cos(a);
-        let drive = (force + POLE_MASS_LENGTH * (w * w) * sin) / TOTAL_MASS;
+        let drive = (force + POLE_MASS_LENGTH * (w * w) * sin) * PER_MASS;
         let spin_rate = (GRAVITY * sin - cos * drive)
-            / (POLE_HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cos * cos) / TOTAL_MASS));
-        let acceleration = drive - POLE_MASS_LENGTH * spin_rate * cos / TOTAL_MASS;
+            / (POLE_HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * PER_MASS * (cos * cos)));
+        let acceleration = drive - POLE_MASS_LENGTH * PER_MASS * spin_rate * cos;
         position[row] = x + CONTROL_DT * v;
         velocity[row] = v + CONTROL_DT * acceleration;
         angle[row] = a + CONTROL_DT * w;
         spin[row] = w + CONTROL_DT * spin_rate;
-        finite &= (position[row] + velocity[row] + angle[row] + spin[row]).is_finite();
+        faults |= u32::from(!(position[row] + velocity[row] + angle[row] + spin[row]).is_finite());
     }
-    finite
+    faults == 0
 }
 
 fn measure(
@@ -338,9 +338,8 @@ fn draw(world: &World, row: usize) -> Drawing {
     let (cart_height, axle) = (0.3, 0.3);
     let rail = vec![[-RAIL_HALF_LENGTH, 0.0, 0.0], [RAIL_HALF_LENGTH, 0.0, 0.0]];
     let middle = [x + POLE_HALF_LENGTH * sin, 0.0, axle + POLE_HALF_LENGTH * cos];
-    let stop = |name, x| {
-        Body::at(name, Shape::Cuboid([0.02, 0.1, 0.15]), [x, 0.0, 0.1], [0.55, 0.2, 0.15, 1.0])
-    };
+    let stop =
+        |name, x| Body::at(name, Shape::Cuboid([0.02, 0.1, 0.15]), [x, 0.0, 0.1], [0.55, 0.2, 0.15, 1.0]);
     Drawing {
         bodies: vec![
             Body::at("rail", Shape::Line(rail, 0.03), [0.0; 3], [0.3, 0.3, 0.33, 1.0]),

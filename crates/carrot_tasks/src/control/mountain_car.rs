@@ -7,8 +7,8 @@
 use bevy_ecs::prelude::*;
 use carrot_sim::{
     ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Cause, Column, ColumnMut,
-    DefaultReward, Drawing, Ends, Faults, ObsPart, Observations, RowKeys, Script, Shape, SignalId, SignalSpec,
-    Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state, unit_f32,
+    DefaultReward, Drawing, Ends, Faults, ObsPart, Observations, RowKeys, Script, Shape, SignalId,
+    SignalSpec, Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state, unit_f32,
 };
 use multiversion::multiversion;
 
@@ -113,12 +113,22 @@ impl Task for MountainCar {
             .add_step_systems(StepSystems::Terminate, judge)
             .add_observing_systems(StepSystems::Sense, sense)
             .set_drawing(draw)
-            .add_handle("position", "Position of the car, kept within the valley, m.", 1, |world, row, values| {
-                set_row_state(world, row, CarPosition(values[0].clamp(LEFT_WALL, RIGHT_END)));
-            })
-            .add_handle("velocity", "Velocity of the car, kept within its top speed, m/s.", 1, |world, row, values| {
-                set_row_state(world, row, CarVelocity(values[0].clamp(-TOP_SPEED, TOP_SPEED)));
-            });
+            .add_handle(
+                "position",
+                "Position of the car, kept within the valley, m.",
+                1,
+                |world, row, values| {
+                    set_row_state(world, row, CarPosition(values[0].clamp(LEFT_WALL, RIGHT_END)));
+                },
+            )
+            .add_handle(
+                "velocity",
+                "Velocity of the car, kept within its top speed, m/s.",
+                1,
+                |world, row, values| {
+                    set_row_state(world, row, CarVelocity(values[0].clamp(-TOP_SPEED, TOP_SPEED)));
+                },
+            );
     }
 }
 
@@ -129,12 +139,11 @@ fn restart(
     mut velocity: ColumnMut<CarVelocity>,
 ) {
     let (position, velocity) = (position.slice_mut(), velocity.slice_mut());
-    keys.with(|key| {
-        rows.each(|row| {
-            let [draw, ..] = key(row).words(Stream::Reset, 0);
-            position[row].0 = -0.6 + 0.2 * unit_f32(draw);
-            velocity[row].0 = 0.0;
-        });
+    let keys = keys.columns();
+    rows.each(|row| {
+        let [draw, ..] = keys.key(row).words(Stream::Reset, 0);
+        position[row].0 = -0.6 + 0.2 * unit_f32(draw);
+        velocity[row].0 = 0.0;
     });
 }
 
@@ -158,7 +167,8 @@ fn simulate(
 pub fn step_rows(position: &mut [f32], velocity: &mut [f32], action: &[f32]) -> bool {
     let rows = position.len();
     let (velocity, action) = (&mut velocity[..rows], &action[..rows]);
-    let mut finite = true;
+    // A word per row keeps the loop in full vectors, as a flag would not.
+    let mut faults = 0_u32;
     for row in 0..rows {
         let x = position[row];
         let (_, cos) = sin_cos(3.0 * x);
@@ -169,9 +179,9 @@ pub fn step_rows(position: &mut [f32], velocity: &mut [f32], action: &[f32]) -> 
         let stopped = (x == LEFT_WALL) & (v < 0.0);
         position[row] = x;
         velocity[row] = if stopped { 0.0 } else { v };
-        finite &= (x + v).is_finite();
+        faults |= u32::from(!(x + v).is_finite());
     }
-    finite
+    faults == 0
 }
 
 /// The signals of one row, in catalog order.
@@ -349,7 +359,7 @@ fn draw(world: &World, row: usize) -> Drawing {
                 [0.85, 0.65, 0.1, 1.0],
             ),
             Body::at("car", Shape::Cuboid([0.06, 0.03, 0.02]), seat, [0.6, 0.15, 0.15, 1.0])
-                .turned_about_y(-slope.atan()),
+                .turned_about_y(-f64::from(slope).atan() as f32),
         ],
         tiles: None,
     }

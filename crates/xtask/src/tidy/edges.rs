@@ -10,7 +10,8 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("carrot_reward", &["carrot_sim", "carrot_scene"]),
     ("carrot_tasks", &["carrot_sim", "carrot_physics", "carrot_reward", "carrot_scene"]),
     ("carrot_record", &["carrot_sim", "carrot_reward"]),
-    ("carrot_learn", &["carrot_sim", "carrot_reward", "carrot_record"]),
+    // Scenes, because a learner reads its own open part of them.
+    ("carrot_learn", &["carrot_sim", "carrot_reward", "carrot_record", "carrot_scene"]),
     ("carrot_render", &["carrot_sim"]),
     ("carrot_judge", &["carrot_scene", "carrot_reward", "carrot_record"]),
     ("carrot_lab", BELOW_LAB),

@@ -1,0 +1,80 @@
+//! `carrot check`: is this scene, run or task what it should be?
+
+use std::path::{Path, PathBuf};
+
+use carrot_lab::saved::{RunCheck, SavedRun, check_setup};
+use carrot_lab::{Setup, Source};
+use clap::Args;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::lookup::{is_run, models, parse_model, refused, task};
+use crate::output::Output;
+
+/// Check a scene (all names resolve, it steps), a run folder (checkpoints verify, rewards re-score) or a task.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  carrot check scenes/reach.ron reward=naive\n  \
+    carrot check runs/CartPole-v1/ppo/20260214_093000_s1\n  carrot check CartPole-v1")]
+pub(crate) struct Check {
+    /// A scene file, a run folder or the name of a task
+    #[arg(value_name = "SCENE|RUN|TASK")]
+    what: String,
+    /// Changes to a scene by path
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// A fitted reward model that a scene's terms may name; repeatable
+    #[arg(long = "model", value_name = "NAME=FILE", value_parser = parse_model)]
+    models: Vec<(String, PathBuf)>,
+}
+
+impl Check {
+    pub(super) fn run(&self, output: &Output) -> Result<(), Failure> {
+        let path = Path::new(&self.what);
+        if path.is_file() || path.extension().is_some_and(|extension| extension == "ron") {
+            return self.check_scene(path, output);
+        }
+        if let Some(first) = self.overrides.first() {
+            return Err(refused(first, "only a scene can be changed by KEY=VALUE", "leave it out").into());
+        }
+        if is_run(path) || path.is_dir() { check_run(path, output) } else { check_task(&self.what, output) }
+    }
+
+    fn check_scene(&self, path: &Path, output: &Output) -> Result<(), Failure> {
+        let setup = Setup::read(&Source::read(path)?, &self.overrides, models(&self.models)?)?;
+        check_setup(&setup)?;
+        let (task, terms) = (setup.task.spec().name, setup.graphs[0].term_names());
+        let document = json!({"scene": path, "ok": true, "task": task, "reward": setup.reward, "terms": terms});
+        output.answer(&document, || {
+            format!("{}: ok\n  task {task}, reward {}: {}", path.display(), setup.reward, terms.join(", "))
+        })
+    }
+}
+
+fn check_run(path: &Path, output: &Output) -> Result<(), Failure> {
+    let found = SavedRun::open(path)?.check()?;
+    let document = json!({"run": path, "ok": found.is_ok(), "found": found});
+    output.answer(&document, || format!("{}\n{}", path.display(), run_text(&found)))?;
+    if found.is_ok() { Ok(()) } else { Err(Failure::Wrong(format!("{} is not whole", path.display()))) }
+}
+
+fn run_text(found: &RunCheck) -> String {
+    let mark = |fault: Option<&String>| fault.map_or_else(|| "ok".to_string(), |why| format!("DAMAGED: {why}"));
+    let mut lines = Vec::new();
+    for checkpoint in &found.checkpoints {
+        lines.push(format!("  checkpoint {}  {}", checkpoint.name, mark(checkpoint.fault.as_ref())));
+    }
+    if found.checkpoints.is_empty() {
+        lines.push("  no checkpoint".into());
+    }
+    let (episodes, steps) = (found.episodes, found.steps);
+    lines.push(match found.differing_steps {
+        0 => format!("  {episodes} recorded episodes, {steps} steps: re-scored, all bits equal to what was paid"),
+        n => format!("  {episodes} recorded episodes: {n} of {steps} steps DIFFER from what was paid"),
+    });
+    lines.join("\n")
+}
+
+fn check_task(name: &str, output: &Output) -> Result<(), Failure> {
+    let task = task(name)?;
+    output.answer(&json!({"task": task.spec().name}), || name.to_string())
+}

@@ -1,0 +1,71 @@
+//! The verbs, one file each.
+
+mod bench;
+mod check;
+mod demo;
+mod doctor;
+mod eval;
+mod fit_reward;
+mod kinds;
+mod report;
+mod rescore;
+mod resume;
+mod tasks;
+mod train;
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// List tasks, or show one: spaces, signals, rewards, scripts
+    #[command(subcommand)]
+    Tasks(tasks::Tasks),
+    /// List kinds, stages and combinators of rewards, or show the page of one
+    #[command(subcommand)]
+    Kinds(kinds::Kinds),
+    /// Train an agent as a scene says
+    Train(train::Train),
+    /// Go on with a run that was stopped or killed
+    Resume(resume::Resume),
+    /// Evaluate the policy of a run, or a script, on the run's task
+    Eval(eval::Eval),
+    /// Score the recorded episodes of a run again, under its own reward or another
+    Rescore(rescore::Rescore),
+    /// Put runs into one self-contained page: return beside truth, term by term
+    Report(report::Report),
+    /// Check a scene, a run folder or a task
+    Check(check::Check),
+    /// Fit a reward model to the truth of scripted episodes
+    FitReward(fit_reward::FitReward),
+    /// Look at this machine: libtorch, CUDA, processor
+    Doctor(doctor::Doctor),
+    /// Measure speed
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    /// Train three tasks under four rewards each, and report which reward fooled the agent
+    Demo(demo::Demo),
+}
+
+impl Verb {
+    /// Does it.
+    pub(crate) fn run(&self, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::Tasks(verb) => verb.run(output),
+            Self::Kinds(verb) => verb.run(output),
+            Self::Train(verb) => verb.run(output),
+            Self::Resume(verb) => verb.run(output),
+            Self::Eval(verb) => verb.run(output),
+            Self::Rescore(verb) => verb.run(output),
+            Self::Report(verb) => verb.run(output),
+            Self::Check(verb) => verb.run(output),
+            Self::FitReward(verb) => verb.run(output),
+            Self::Doctor(verb) => verb.run(output),
+            Self::Bench(verb) => verb.run(output),
+            Self::Demo(verb) => verb.run(output),
+        }
+    }
+}

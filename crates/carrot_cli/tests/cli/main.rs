@@ -1,0 +1,166 @@
+//! The `carrot` binary as its users meet it: help, mistakes, exit codes, JSON, and a small training from end to end.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod mistakes;
+mod runs;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// `carrot ARGS` in a folder.
+fn carrot(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_carrot"));
+    command.args(args).current_dir(folder).env_remove("CARROT_FAILPOINT").stdin(Stdio::null());
+    command
+}
+
+fn output(folder: &Path, args: &[&str]) -> Output {
+    carrot(folder, args).output().unwrap()
+}
+
+/// Runs a command that must succeed, and gives its stdout.
+fn succeed(folder: &Path, args: &[&str]) -> String {
+    let output = output(folder, args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The JSON document of a command, with its exit code.
+fn json(folder: &Path, args: &[&str]) -> (Value, Option<i32>) {
+    let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+    let output = output(folder, &args);
+    let document = serde_json::from_slice(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    (document.unwrap_or_else(|error| panic!("{args:?}: {error}: {stderr}")), output.status.code())
+}
+
+/// Names of everything in a folder.
+fn entries(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+const VERBS: [&[&str]; 15] = [
+    &["tasks", "list"],
+    &["tasks", "show"],
+    &["kinds", "list"],
+    &["kinds", "show"],
+    &["train"],
+    &["resume"],
+    &["eval"],
+    &["rescore"],
+    &["report"],
+    &["check"],
+    &["fit-reward"],
+    &["doctor"],
+    &["bench", "step"],
+    &["demo"],
+    &[],
+];
+
+#[test]
+fn every_help_fits_one_screen_and_shows_an_example() {
+    let here = tempfile::tempdir().unwrap();
+    for verb in VERBS {
+        let args: Vec<&str> = verb.iter().copied().chain(["--help"]).collect();
+        let help = succeed(here.path(), &args);
+        assert!(help.lines().count() <= 45, "{args:?}: {} lines", help.lines().count());
+        let example = format!("  carrot {}", verb.join(" "));
+        let (_, after) = help.split_once("Example").unwrap_or_else(|| panic!("{args:?} has no example"));
+        assert!(after.lines().any(|line| line.starts_with(example.trim_end())), "{args:?}: {after}");
+        assert!(help.contains("--json"), "{args:?}");
+    }
+}
+
+#[test]
+fn examples_in_helps_parse() {
+    let here = tempfile::tempdir().unwrap();
+    let mut seen = 0;
+    for verb in VERBS {
+        let args: Vec<&str> = verb.iter().copied().chain(["--help"]).collect();
+        let help = succeed(here.path(), &args);
+        let examples = help.lines().filter_map(|line| line.strip_prefix("  carrot ")).filter(|line| !line.contains('\''));
+        for example in examples {
+            // With --help at its end clap reads the line up to there and does nothing.
+            let words: Vec<&str> = example.split_whitespace().chain(["--help"]).collect();
+            succeed(here.path(), &words);
+            seen += 1;
+        }
+    }
+    assert!(seen >= VERBS.len(), "{seen}");
+}
+
+#[test]
+fn lists_and_pages_are_json_on_request() {
+    let here = tempfile::tempdir().unwrap();
+    let (tasks, code) = json(here.path(), &["tasks", "list"]);
+    assert_eq!(code, Some(0));
+    let names: Vec<&str> = tasks.as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"CartPole-v1") && names.contains(&"MountainCar-v0"), "{names:?}");
+    for task in &names {
+        let (page, code) = json(here.path(), &["tasks", "show", task]);
+        assert_eq!((code, page["name"].as_str()), (Some(0), Some(*task)));
+        let farmable: Vec<_> = page["rewards"].as_array().unwrap().iter().filter(|r| r["farmed_by"].is_string()).collect();
+        let scripts: Vec<_> = page["scripts"].as_array().unwrap().iter().map(|s| &s["name"]).collect();
+        assert!(!farmable.is_empty() && farmable.iter().all(|r| scripts.contains(&&r["farmed_by"])), "{task}");
+        assert!(page["signals"].as_array().unwrap().iter().all(|s| s["description"] != ""), "{task}");
+        let text = succeed(here.path(), &["tasks", "show", task]);
+        assert!(text.contains("Signals: what rewards may read"), "{text}");
+    }
+    let (kinds, _) = json(here.path(), &["kinds", "list"]);
+    for kind in kinds.as_array().unwrap() {
+        let name = kind["name"].as_str().unwrap();
+        let text = succeed(here.path(), &["kinds", "show", name]);
+        assert!(text.starts_with(name) && text.contains("When it misleads"), "{text}");
+        assert_eq!(&json(here.path(), &["kinds", "show", name]).0, kind);
+    }
+    assert!(entries(here.path()).is_empty());
+}
+
+#[test]
+fn the_doctor_finds_libtorch() {
+    let here = tempfile::tempdir().unwrap();
+    let (findings, code) = json(here.path(), &["doctor"]);
+    assert_eq!(code, Some(0), "{findings}");
+    assert!(findings.as_array().unwrap().iter().any(|f| f["what"] == "libtorch on the CPU" && f["ok"] == true));
+}
+
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    let here = tempfile::tempdir().unwrap();
+    for args in [&["tasks", "list"][..], &["kinds", "list"], &["--help"], &["train", "nowhere.ron", "--json"]] {
+        let mut child = carrot(here.path(), args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        drop(child.stderr.take());
+        let expected = if args.contains(&"train") { 2 } else { 0 };
+        assert_eq!(child.wait().unwrap().code(), Some(expected), "{args:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_behind_stdout_is_told() {
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    let here = tempfile::tempdir().unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = carrot(here.path(), &["tasks", "list"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(6));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write to stdout"));
+}
+
+#[test]
+fn speed_is_measured_for_one_case() {
+    let here = tempfile::tempdir().unwrap();
+    for reward in ["none", "four-terms", "shaped"] {
+        let args = ["bench", "step", "--task", "CartPole-v1", "--num-envs", "16", "--secs", "0.01", "--reward", reward];
+        let (rates, code) = json(here.path(), &args);
+        assert_eq!(code, Some(0), "{rates}");
+        assert!(rates[0]["median"].as_f64().unwrap() > 0.0, "{rates}");
+    }
+}

@@ -1,0 +1,80 @@
+//! What can go wrong in the lab, and the exit code of each.
+
+use std::path::PathBuf;
+
+use carrot_learn::LearnError;
+use carrot_record::RecordError;
+use carrot_reward::RewardError;
+use carrot_scene::Diagnostics;
+use carrot_sim::SimError;
+
+use crate::report::ReportError;
+
+/// Errors of the lab.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// Mistakes in a scene, a reward file or overrides.
+    #[error("{0}")]
+    Scene(#[from] Diagnostics),
+    /// Driving the batch failed.
+    #[error(transparent)]
+    Sim(#[from] SimError),
+    /// Scoring failed.
+    #[error(transparent)]
+    Reward(#[from] RewardError),
+    /// Reading or writing a run failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The learner failed.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
+    /// A report could not be made.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// A checkpoint part that cannot be read.
+    #[error("the checkpoint part `{part}` cannot be read: {why}")]
+    Part {
+        /// Its name.
+        part: String,
+        /// Why.
+        why: String,
+    },
+    /// A file that cannot be read or written.
+    #[error("{what}: {why}: {}", path.display())]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        why: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A request that makes no sense for what is there.
+    #[error("{0}")]
+    Refused(String),
+    /// More contained faults than a run may have.
+    #[error("{faults} faults in {env_steps} env steps, more than {allowed} per million: stopped; see {}", log.display())]
+    TooManyFaults {
+        /// Faults so far.
+        faults: u64,
+        /// Env steps so far.
+        env_steps: u64,
+        /// Faults allowed per million env steps.
+        allowed: u64,
+        /// Where they are listed.
+        log: PathBuf,
+    },
+}
+
+impl LabError {
+    /// Exit code of a command that ends with this error.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Scene(_) | Self::Refused(_) | Self::Part { .. } | Self::Reward(_) | Self::Report(_) => 2,
+            Self::Learn(LearnError::NoCuda(_)) => 3,
+            Self::Sim(_) | Self::Learn(_) | Self::TooManyFaults { .. } => 4,
+            Self::Record(error) => error.exit_code(),
+            Self::File { .. } => 6,
+        }
+    }
+}

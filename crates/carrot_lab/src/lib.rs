@@ -1,0 +1,28 @@
+//! Assembly: from a scene to shards, training, resume, evaluation, re-scoring and reports.
+//!
+//! [`Setup`] is a scene with every name resolved; [`Trainer`] is a setup under way; a run folder is what
+//! remains of it. Nothing here prints.
+
+pub mod bench;
+pub mod demo;
+pub mod doctor;
+mod error;
+pub mod evaluate;
+pub mod fit;
+mod metrics;
+mod recorder;
+pub mod report;
+pub mod rescore;
+mod run;
+pub mod saved;
+mod setup;
+mod trainer;
+
+pub use carrot_learn::Device;
+pub use carrot_record::RecordError;
+pub use carrot_scene::{Diagnostics, SceneSpec, Source};
+pub use error::LabError;
+pub use recorder::EpisodeRecorder;
+pub use run::{Run, RunOptions};
+pub use setup::{ModelFiles, Setup};
+pub use trainer::{Trainer, UpdateReport};

@@ -1,0 +1,139 @@
+//! Scoring the recorded episodes of a run again, under its own reward or another.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use carrot_record::{Episode, EpisodeReader, RunPaths, read_lines};
+use carrot_reward::{Graph, GraphRevision, KindRegistry, RecordedSteps, Rescored, Revision, RewardModels, Scope, rescore};
+use carrot_scene::{Diagnostics, Source};
+use serde::Serialize;
+
+use crate::error::LabError;
+use crate::run::find_models;
+use crate::setup::Setup;
+
+/// One episode, scored again.
+#[derive(Debug, Clone, Serialize)]
+pub struct RescoredEpisode {
+    /// Env of the episode.
+    pub env: u32,
+    /// Episode of that env.
+    pub episode: u32,
+    /// Steps.
+    pub steps: usize,
+    /// Return as it was paid in the run.
+    pub online_return: f64,
+    /// Return under the reward asked for.
+    pub rescored_return: f64,
+    /// Truth at the end.
+    pub success: bool,
+    /// Truth at the end, 0 to 1.
+    pub score: f32,
+    /// Steps whose total differs in any bit from the one that was paid; 0 under the run's own reward.
+    pub differing_steps: usize,
+}
+
+/// All recorded episodes of a run.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn read_episodes(run: &Path) -> Result<Vec<Episode>, LabError> {
+    let folder = RunPaths::new(run).episodes();
+    let failed = |error: std::io::Error| LabError::File {
+        what: "cannot read the episodes",
+        why: error.to_string(),
+        path: folder.clone(),
+    };
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .map_err(failed)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "parquet"))
+        .collect();
+    files.sort();
+    let mut episodes = Vec::new();
+    for file in files {
+        for episode in EpisodeReader::open(&file)?.episodes() {
+            episodes.push(episode?);
+        }
+    }
+    Ok(episodes)
+}
+
+/// Scores one recorded episode under a graph.
+///
+/// # Errors
+/// Those of [`carrot_reward::rescore()`].
+pub fn rescore_episode<'r>(
+    graph: &Graph,
+    revision: impl Fn(u32) -> Option<&'r GraphRevision>,
+    models: &mut RewardModels,
+    catalog: &carrot_sim::SignalCatalog,
+    episode: &Episode,
+) -> Result<Rescored, LabError> {
+    let (rows, columns) = (episode.steps + 1, catalog.width());
+    // Recorded row by row, scored column by column.
+    let signals: Vec<f32> =
+        (0..columns).flat_map(|c| (0..rows).map(move |t| t * columns + c)).map(|i| episode.signals[i]).collect();
+    let flags = |bytes: &[u8]| bytes.iter().map(|&b| b != 0).collect::<Vec<bool>>();
+    let (terminated, truncated, success) =
+        (flags(&episode.terminated), flags(&episode.truncated), flags(&episode.success));
+    let steps = RecordedSteps {
+        signals: &signals,
+        columns,
+        terminated: &terminated,
+        truncated: &truncated,
+        cause: &episode.cause,
+        success: &success,
+        score: &episode.score,
+        revision: &episode.revision,
+    };
+    Ok(rescore(graph, revision, models, catalog, &steps)?)
+}
+
+/// Scores all recorded episodes of a run: under the reward in `file`, or under its own.
+///
+/// A reward from a file has no history of its own, so it is scored under its first revision.
+///
+/// # Errors
+/// When the run or the file cannot be read.
+pub fn rescore_run(run: &Path, file: Option<&Source>) -> Result<Vec<RescoredEpisode>, LabError> {
+    let paths = RunPaths::new(run);
+    let setup = Setup::read::<&str>(&Source::read(paths.config())?, &[], find_models(run)?)?;
+    let mut models = crate::fit::load_models(&setup.models)?;
+    let catalog = setup.task.spec().catalog();
+    let own: BTreeMap<u32, Revision> =
+        read_lines::<Revision>(&paths.revisions())?.into_iter().map(|r| (r.number, r)).collect();
+    let other = file.map(|file| read_reward(file, &setup)).transpose()?;
+    let first = other.as_ref().map(GraphRevision::initial);
+    let graph = other.as_ref().unwrap_or(&setup.graphs[0]);
+    let mut rescored = Vec::new();
+    for episode in read_episodes(run)? {
+        let find = |number: u32| first.as_ref().or_else(|| own.get(&number).map(|r| &r.graphs[0]));
+        let result = rescore_episode(graph, find, &mut models, &catalog, &episode)?;
+        let (groups, all_groups) = (result.totals.len(), setup.graphs.iter().map(|g| g.groups.len()).sum::<usize>());
+        let online = |t: usize, g: usize| episode.totals[t * all_groups + g];
+        let paid = setup.graphs[0].groups.len();
+        let differs = |t: &usize| {
+            groups != paid || (0..paid).any(|g| online(*t, g).to_bits() != result.totals[g][*t].to_bits())
+        };
+        let last = episode.steps.saturating_sub(1);
+        rescored.push(RescoredEpisode {
+            env: episode.key.env_id,
+            episode: episode.key.episode,
+            steps: episode.steps,
+            online_return: (0..episode.steps).map(|t| (0..paid).map(|g| f64::from(online(t, g))).sum::<f64>()).sum(),
+            rescored_return: result.episode_return(),
+            success: episode.success[last] != 0,
+            score: episode.score[last],
+            differing_steps: (0..episode.steps).filter(differs).count(),
+        });
+    }
+    Ok(rescored)
+}
+
+/// Reads a reward file: a list of terms, as in a scene's `reward`.
+fn read_reward(file: &Source, setup: &Setup) -> Result<Graph, Diagnostics> {
+    let names: Vec<String> = setup.models.keys().cloned().collect();
+    let scope = Scope::new(setup.task.spec(), &names);
+    Graph::parse("reward", file, &KindRegistry::standard(), &scope, &mut 0)
+}

@@ -1,0 +1,152 @@
+//! A scene with every name resolved: task, graphs, learner and batch.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use carrot_learn::PpoConfig;
+use carrot_reward::{Graph, KindRegistry, Revision, RewardPlugin, Scope};
+use carrot_scene::{Diagnostics, NodeRef, SceneSpec, Source};
+use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
+
+/// Reward models that a run offers: name and file.
+pub type ModelFiles = BTreeMap<String, PathBuf>;
+
+/// Everything that a scene says, ready to run.
+#[derive(Clone)]
+pub struct Setup {
+    /// The scene.
+    pub scene: SceneSpec,
+    /// The task.
+    pub task: Arc<dyn Task>,
+    /// The trained graph, then the shadows.
+    pub graphs: Vec<Graph>,
+    /// The kinds that graphs may use.
+    pub kinds: KindRegistry,
+    /// The learner.
+    pub learner: PpoConfig,
+    /// Name of the trained reward: that of a default reward, or `own`.
+    pub reward: String,
+    /// The script that farms the trained reward, if the task knows one.
+    pub farmed_by: Option<&'static str>,
+    /// Reward models by name.
+    pub models: ModelFiles,
+}
+
+impl Setup {
+    /// Reads a scene and resolves it.
+    ///
+    /// # Errors
+    /// Every mistake of the scene and of the overrides at once.
+    pub fn read<O: AsRef<str>>(source: &Source, overrides: &[O], models: ModelFiles) -> Result<Self, Diagnostics> {
+        let scene = SceneSpec::read(source, overrides)?;
+        let mut diagnostics = Diagnostics::new();
+        let learner = match &scene.learner {
+            None => Some(PpoConfig::default()),
+            Some(node) => read_learner(node, &mut diagnostics),
+        };
+        let name = &scene.task.name;
+        let Some(task) = carrot_tasks::build_task(&name.value) else {
+            diagnostics.unknown_name(&name.span, "task", &name.value, &carrot_tasks::task_names());
+            return diagnostics.into_result(None);
+        };
+        for (node, what) in [(&scene.task.params, "parameters"), (&scene.randomisation, "randomisation")] {
+            if let Some(node) = node {
+                let message = format!("{} takes no {what}", name.value);
+                diagnostics.error(&node.span(), message, "", "remove it");
+            }
+        }
+        let names: Vec<String> = models.keys().cloned().collect();
+        let scope = Scope::new(task.spec(), &names);
+        let kinds = KindRegistry::standard();
+        let mut columns = 0;
+        let mut graphs = Vec::new();
+        let reward = reward_name(&scene.reward);
+        let trained = Some(("reward".to_string(), scene.reward.clone()));
+        let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
+        for (graph_name, node) in trained.into_iter().chain(shadows) {
+            let graph = read_graph(&graph_name, &node, task.as_ref(), &kinds, &scope, &mut columns, &mut diagnostics);
+            graphs.extend(graph);
+        }
+        if let (Some(learner), Some(graph)) = (&learner, graphs.first()) {
+            graph.check_gamma(learner.gamma, &mut diagnostics);
+        }
+        let farmed_by = task.spec().rewards.iter().find(|r| r.name == reward).and_then(|r| r.farmed_by);
+        let setup = learner.map(|learner| Self {
+            scene: scene.clone(),
+            task,
+            graphs,
+            kinds,
+            learner,
+            reward,
+            farmed_by,
+            models,
+        });
+        diagnostics.into_result(setup)
+    }
+
+    /// The layout of the training batch.
+    pub fn batch(&self) -> VecEnvConfig {
+        let batch = &self.scene.batch;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let recorded = self.scene.recording.envs > 0;
+        VecEnvConfig {
+            num_envs: batch.num_envs as usize,
+            num_steps: batch.num_steps as usize,
+            shards: batch.shards.map_or(cores, |s| s as usize).min(batch.num_envs as usize),
+            seed: batch.seed,
+            keep_signals: recorded || !self.models.is_empty(),
+            autoreset: true,
+        }
+    }
+
+    /// A batch of this task with these graphs attached.
+    pub fn build(&self, config: VecEnvConfig, revision: &Revision) -> Result<VecEnv, SimError> {
+        VecEnv::new(self.task.clone(), config, &|app| {
+            app.add_plugins(RewardPlugin::new(&self.graphs, &self.kinds, revision));
+        })
+    }
+}
+
+fn read_learner(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<PpoConfig> {
+    match node.variant() {
+        Some((name, _)) if name.value != "Ppo" => {
+            diagnostics.unknown_name(&name.span, "learner", &name.value, &["Ppo"]);
+            None
+        }
+        _ => {
+            let mut reader = carrot_scene::Reader::open(node, diagnostics)?;
+            let config = PpoConfig::read(&mut reader);
+            reader.finish();
+            config
+        }
+    }
+}
+
+/// Name of a reward node: that of a default reward, or `own` for a list of terms.
+fn reward_name(node: &NodeRef) -> String {
+    node.string().map_or_else(|| "own".into(), |name| name.value)
+}
+
+/// Reads a graph from a list of terms, or one of the task's rewards by name.
+fn read_graph(
+    name: &str,
+    node: &NodeRef,
+    task: &dyn Task,
+    kinds: &KindRegistry,
+    scope: &Scope,
+    columns: &mut usize,
+    diagnostics: &mut Diagnostics,
+) -> Option<Graph> {
+    let Some(wanted) = node.string() else {
+        return Graph::read(name, node, kinds, scope, columns, diagnostics);
+    };
+    let rewards = &task.spec().rewards;
+    let Some(reward) = rewards.iter().find(|r| r.name == wanted.value) else {
+        let valid: Vec<&str> = rewards.iter().map(|r| r.name).collect();
+        diagnostics.unknown_name(&wanted.span, "reward", &wanted.value, &valid);
+        return None;
+    };
+    let source = Source::new(format!("{}:{}", task.spec().name, reward.name), reward.ron);
+    diagnostics.collect(Graph::parse(name, &source, kinds, scope, columns))
+}

@@ -1,0 +1,218 @@
+//! Training: rollout, finalise, learn, revise; and everything that a checkpoint must hold.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use carrot_learn::{Device, Ppo};
+use carrot_record::{Episode, MetricsRow};
+use carrot_reward::{EpisodeSummary, EpisodeSums, Ledger, Revision, RewardModels, project};
+use carrot_sim::{Fault, PartSlice, VecEnv};
+use serde::{Deserialize, Serialize};
+
+use crate::error::LabError;
+use crate::metrics;
+use crate::recorder::EpisodeRecorder;
+use crate::setup::Setup;
+
+/// A part of the checkpoint besides the learner's own.
+const STATE: &str = "trainer.postcard";
+
+/// A setup under way.
+pub struct Trainer {
+    setup: Setup,
+    env: VecEnv,
+    ppo: Ppo,
+    models: RewardModels,
+    ledger: Ledger,
+    actions: Vec<f32>,
+    state: State,
+}
+
+/// What changes from update to update, beside the learner and the rows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct State {
+    revision: Revision,
+    sums: EpisodeSums,
+    window: VecDeque<EpisodeSummary>,
+    recorder: EpisodeRecorder,
+    env_steps: u64,
+    update: u64,
+    faults: u64,
+}
+
+/// Everything that one update leaves behind.
+#[derive(Debug)]
+pub struct UpdateReport {
+    /// Metrics, without wall-clock fields.
+    pub metrics: MetricsRow,
+    /// The revision that follows, when it differs from the one before.
+    pub revision: Option<Revision>,
+    /// Episodes of recorded envs that ended.
+    pub episodes: Vec<Episode>,
+    /// Faults contained.
+    pub faults: Vec<Fault>,
+}
+
+impl Trainer {
+    /// A fresh training.
+    ///
+    /// # Errors
+    /// When the batch, a model or the learner cannot be built.
+    pub fn new(setup: Setup, device: Device) -> Result<Self, LabError> {
+        let config = setup.batch();
+        let revision = Revision::initial(&setup.graphs);
+        let models = crate::fit::load_models(&setup.models)?;
+        let revision = models.iter().fold(revision, |revision, (name, model)| Revision {
+            number: 0,
+            ..revision.with_model(&setup.graphs, name, model.version(), 0)
+        });
+        let env = setup.build(config, &revision)?;
+        let spec = setup.task.spec();
+        let gammas = vec![setup.learner.gamma; setup.graphs[0].groups.len()];
+        let ppo = Ppo::new(setup.learner.clone(), &spec.observation, &spec.action, &gammas, config.seed, device)?;
+        let recorded = (setup.scene.recording.envs as usize).min(config.num_envs);
+        let state = State {
+            sums: EpisodeSums::new(&setup.graphs, config.num_envs),
+            window: VecDeque::new(),
+            recorder: EpisodeRecorder::new(config.seed, recorded),
+            revision,
+            env_steps: 0,
+            update: 0,
+            faults: 0,
+        };
+        let ledger = Ledger::new(&setup.graphs, config.num_steps, config.num_envs);
+        let actions = vec![0.0; config.num_envs * spec.action.width()];
+        Ok(Self { setup, env, ppo, models, ledger, actions, state })
+    }
+
+    /// The setup.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// The batch.
+    pub fn env(&self) -> &VecEnv {
+        &self.env
+    }
+
+    /// The ledger of the last rollout.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The revision in force.
+    pub fn revision(&self) -> &Revision {
+        &self.state.revision
+    }
+
+    /// The learner.
+    pub fn ppo(&self) -> &Ppo {
+        &self.ppo
+    }
+
+    /// Env steps taken so far.
+    pub fn env_steps(&self) -> u64 {
+        self.state.env_steps
+    }
+
+    /// Updates made so far.
+    pub fn updates(&self) -> u64 {
+        self.state.update
+    }
+
+    /// Faults contained so far.
+    pub fn faults(&self) -> u64 {
+        self.state.faults
+    }
+
+    /// Env steps of the whole training.
+    pub fn total_steps(&self) -> u64 {
+        self.setup.learner.total_steps
+    }
+
+    /// True when all env steps are taken.
+    pub fn is_complete(&self) -> bool {
+        self.state.env_steps >= self.total_steps()
+    }
+
+    /// One rollout and what follows from it.
+    ///
+    /// # Errors
+    /// When a system panicked, a model failed or the learner ran out of memory.
+    pub fn update(&mut self) -> Result<UpdateReport, LabError> {
+        self.collect()?;
+        let graphs = &self.setup.graphs;
+        let catalog = self.env.catalog().clone();
+        let revision = &self.state.revision;
+        let (ledger, models) = (&mut self.ledger, &mut self.models);
+        self.env.finalise_with(|rollout| ledger.finalise(graphs, revision, models, &catalog, rollout))?;
+        let rollout = self.env.rollout();
+        let ended = self.state.sums.close(graphs, &self.ledger, rollout);
+        metrics::remember(&mut self.state.window, &ended);
+        let width = self.setup.task.spec().action.width();
+        let episodes = self.state.recorder.record(rollout, &self.ledger, width);
+        let update = self.ppo.update(rollout, &self.ledger.graphs[0].totals)?;
+        self.state.env_steps += (rollout.filled * rollout.num_envs) as u64;
+        self.state.update += 1;
+        let spec = self.setup.task.spec();
+        let mut values =
+            metrics::collect(spec, graphs, &self.ledger, rollout, &ended, &self.state.window, &update);
+        let view = carrot_reward::RolloutView::new(rollout);
+        let next = revision.after(graphs, &view, self.state.env_steps);
+        let faults = self.env.take_faults();
+        self.state.faults += faults.len() as u64;
+        values.insert("health/faults".into(), self.state.faults as f64);
+        values.insert("health/clipped_actions".into(), self.env.clipped() as f64);
+        let revised = (next.number != self.state.revision.number).then(|| next.clone());
+        if revised.is_some() {
+            self.env.shards_mut().iter_mut().for_each(|shard| project(&next, shard));
+        }
+        self.state.revision = next;
+        let metrics = MetricsRow { env_steps: self.state.env_steps, update: self.state.update, values };
+        Ok(UpdateReport { metrics, revision: revised, episodes, faults })
+    }
+
+    /// Fills a rollout with the policy's steps.
+    fn collect(&mut self) -> Result<(), LabError> {
+        self.env.begin_rollout();
+        let (n, steps) = (self.env.config().num_envs, self.env.config().num_steps);
+        for t in 0..steps {
+            let global = self.state.env_steps / n as u64 + t as u64;
+            let obs: Vec<PartSlice<'_>> = self.env.current_obs();
+            self.ppo.act(&obs, global, false, &mut self.actions)?;
+            self.env.step(&self.actions)?;
+        }
+        Ok(())
+    }
+
+    /// Everything needed to go on from here, as named parts.
+    ///
+    /// # Errors
+    /// When a row's state cannot be written.
+    pub fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, LabError> {
+        let mut parts = self.ppo.save()?;
+        let state = (&self.state, self.env.save()?, self.env.clipped());
+        parts.insert(STATE.into(), postcard::to_stdvec(&state).map_err(part_error)?);
+        Ok(parts)
+    }
+
+    /// Goes on from saved parts, bit for bit on the CPU.
+    ///
+    /// # Errors
+    /// When a part is missing or does not fit.
+    pub fn load(&mut self, parts: &BTreeMap<String, Vec<u8>>) -> Result<(), LabError> {
+        let missing = || LabError::Part { part: STATE.into(), why: "it is missing".into() };
+        let bytes = parts.get(STATE).ok_or_else(missing)?;
+        let (state, rows, clipped): (State, carrot_sim::BatchSnapshot, u64) =
+            postcard::from_bytes(bytes).map_err(part_error)?;
+        self.ppo.load(parts)?;
+        self.env.load(&rows)?;
+        self.env.set_clipped(clipped);
+        self.env.shards_mut().iter_mut().for_each(|shard| project(&state.revision, shard));
+        self.state = state;
+        Ok(())
+    }
+}
+
+fn part_error(error: postcard::Error) -> LabError {
+    LabError::Part { part: STATE.into(), why: error.to_string() }
+}

@@ -1,0 +1,52 @@
+//! What can go wrong while learning.
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// libtorch refused an operation, for example because memory ran out.
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+    /// CUDA was asked for and is not there.
+    #[error("no CUDA device: {0}")]
+    NoCuda(String),
+    /// An observation or action space that no network is made for.
+    #[error("{0}")]
+    Space(String),
+    /// A setting outside of its range.
+    #[error("`{field}`: {message}")]
+    Config {
+        /// The setting.
+        field: &'static str,
+        /// What was expected.
+        message: String,
+    },
+    /// A buffer whose length does not fit.
+    #[error("{what} holds {given} values, expected {expected}")]
+    Length {
+        /// The buffer.
+        what: &'static str,
+        /// Values it holds.
+        given: usize,
+        /// Values that fit.
+        expected: usize,
+    },
+    /// A saved part that cannot be loaded; nothing was changed.
+    #[error("checkpoint part `{part}`: {message}")]
+    Checkpoint {
+        /// The part.
+        part: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+impl LearnError {
+    pub(crate) fn checkpoint(part: &str, message: impl std::fmt::Display) -> Self {
+        Self::Checkpoint { part: part.into(), message: message.to_string() }
+    }
+
+    /// Refuses a buffer whose length does not fit.
+    pub(crate) fn expect_len(what: &'static str, given: usize, expected: usize) -> Result<(), Self> {
+        if given == expected { Ok(()) } else { Err(Self::Length { what, given, expected }) }
+    }
+}

@@ -1,0 +1,6 @@
+//! PPO on small problems whose best policy is known.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps says what it needs")]
+
+mod matching;
+mod ppo;
+mod resume;

@@ -1,0 +1,10 @@
+//! What the tasks promise: parity with Gymnasium and MiniGrid, truth, scripts and the behaviour of a batch.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps says what it needs")]
+
+mod batch;
+mod check;
+mod control;
+mod fixtures;
+mod minigrid;
+mod rewards;
+mod scripts;
