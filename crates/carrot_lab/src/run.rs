@@ -70,7 +70,8 @@ pub struct Run {
     checkpoint_every: u64,
     config_hash: String,
     started: Instant,
-    steps_at_start: u64,
+    /// Seconds and env steps at the last update, for the rate of the next.
+    last: (f64, u64),
     warnings: Vec<RecordWarning>,
 }
 
@@ -234,7 +235,8 @@ impl Run {
         }
         let mut row = report.metrics;
         let elapsed = self.started.elapsed().as_secs_f64();
-        let fps = (row.env_steps - self.steps_at_start) as f64 / elapsed.max(1e-9);
+        let fps = (row.env_steps - self.last.1) as f64 / (elapsed - self.last.0).max(1e-9);
+        self.last = (elapsed, row.env_steps);
         row.values.insert("time/fps".into(), fps);
         row.values.insert("time/elapsed_secs".into(), elapsed);
         self.metrics.append(&row)?;
@@ -327,7 +329,7 @@ impl Opened {
             checkpoint_every: self.checkpoint_every,
             config_hash: self.config_hash,
             started: Instant::now(),
-            steps_at_start: self.steps_at_start,
+            last: (0.0, self.steps_at_start),
             warnings: Vec::new(),
         }
     }

@@ -290,7 +290,7 @@ mod tests {
         let slope = |y: Tensor| Tensor::run_backward(&[y.sum(None)], &[&x], false, false).remove(0);
         let (own, theirs) = (tanh(&x * 1.0).unwrap(), x.tanh());
         assert!((&own - &theirs).abs().max().double_value(&[]) < 3e-7);
-        assert!((slope(own) - slope(theirs)).abs().max().double_value(&[]) < 3e-7);
+        assert!((slope(own) - slope(theirs)).abs().max().double_value(&[]) < 1e-6);
     }
 
     #[test]

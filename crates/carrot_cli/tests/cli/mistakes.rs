@@ -31,7 +31,7 @@ const IN_SCENES: [InScene; 15] = [
     ("kind: Alive()", "kind: Alife()", (6, 31), Some("Alive")),
     ("signal: \"pole_angle\"", "signal: \"pole_angel\"", (7, 51), Some("pole_angle")),
     ("bounds: (-0.1, 0.1)", "bounds: (0.1, -0.1)", (7, 73), None),
-    ("margin: 0.2", "margn: 0.2", (7, 87), Some("margin")),
+    ("margin: 0.2", "margn: 0.2", (7, 86), Some("margin")),
     ("name: \"upright\"", "name: \"alive\"", (7, 16), None),
     ("Ppo(", "Pro(", (9, 14), Some("Ppo")),
     ("gamma: 0.99", "gamma: 1.5", (9, 25), None),
@@ -41,7 +41,7 @@ const IN_SCENES: [InScene; 15] = [
 
 /// An override, the column of its mistake, and the name that was meant.
 const IN_OVERRIDES: [(&str, u64, Option<&str>); 7] = [
-    ("reward=sparce", 8, Some("sparse")),
+    ("shadows={\"other\": \"sparce\"}", 19, Some("sparse")),
     ("batch.num_envz=8", 7, Some("num_envs")),
     ("batch.num_envs=many", 16, None),
     ("learner.gama=0.9", 9, Some("gamma")),

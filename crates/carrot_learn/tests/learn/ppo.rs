@@ -1,6 +1,7 @@
 //! Learning, and what must not disturb it.
 
 use carrot_learn::{LearnError, PpoConfig};
+use carrot_sim::PartData;
 
 use crate::matching::{NUM_ENVS, NUM_STEPS, Show, Training, quick};
 
@@ -48,6 +49,32 @@ fn values_stop_at_a_true_end_and_look_past_a_cut() {
     };
     let last = (0..60).map(learn).last().unwrap();
     assert!(last.explained_variance > 0.9, "{last:?}");
+}
+
+#[test]
+fn a_final_observation_counts_at_cuts_alone() {
+    let learned = |changed: Option<bool>| {
+        let mut training = Training::new(Show::Category, quick(), &[0.9], 1);
+        training.collect(|_, _| ());
+        let rewards = training.rewards();
+        let mut rollout = training.env.rollout().clone();
+        let terminated = rollout
+            .ends
+            .iter()
+            .map(|end| rollout.terminated[end.step as usize * NUM_ENVS + end.env as usize]);
+        let terminated: Vec<bool> = terminated.collect();
+        assert!(terminated.contains(&true) && terminated.contains(&false));
+        let PartData::U8(shown) = &mut rollout.final_obs[0] else { panic!("a category is a byte") };
+        for (shown, _) in
+            shown.iter_mut().zip(terminated).filter(|(_, terminated)| Some(*terminated) == changed)
+        {
+            *shown = (*shown + 1) % 3;
+        }
+        training.ppo.update(&rollout, &[rewards]).unwrap();
+        training.ppo.save().unwrap()
+    };
+    assert_eq!(learned(None), learned(Some(true)));
+    assert_ne!(learned(None), learned(Some(false)));
 }
 
 #[test]

@@ -136,6 +136,7 @@ fn a_restored_batch_goes_on_with_the_same_bytes() {
 fn a_branch_lives_the_same_life_as_its_origin() {
     for task in task_names() {
         let mut env = env(task, 6, 500);
+        let width = env.task().spec().action.width();
         for t in 0..30 {
             env.step(&random_actions(&env, t)).unwrap();
         }
@@ -143,18 +144,11 @@ fn a_branch_lives_the_same_life_as_its_origin() {
         env.restore(4, &snapshot).unwrap();
         for t in 30..500 {
             let mut actions = random_actions(&env, t);
-            actions[4] = actions[1];
+            actions.copy_within(width..2 * width, 4 * width);
             env.step(&actions).unwrap();
-            for part in env.current_obs() {
-                let rows = |row: usize| match part {
-                    carrot_sim::PartSlice::F32(data) => {
-                        format!("{:?}", &data[row * data.len() / 6..(row + 1) * data.len() / 6])
-                    }
-                    carrot_sim::PartSlice::U8(data) => {
-                        format!("{:?}", &data[row * data.len() / 6..(row + 1) * data.len() / 6])
-                    }
-                };
-                assert_eq!(rows(1), rows(4), "{task}, step {t}");
+            for (part, &size) in env.rollout().obs.iter().zip(env.rollout().part_sizes()) {
+                let row = |row: usize| part_row(part, ((t + 1) * 6 + row) * size, size);
+                assert_eq!(row(1), row(4), "{task}, step {t}");
             }
         }
     }
@@ -194,13 +188,13 @@ fn a_caller_that_resets_by_mask_sees_what_autoreset_does() {
                 })
                 .collect();
             let rows: Vec<usize> = (0..23).filter(|&row| mask[row]).collect();
-            for (part, &size) in manual.rollout().obs.iter().zip(manual.rollout().part_sizes()) {
-                let own = (t + 1) * 23 * size;
-                let finals: Vec<f32> =
-                    rows.iter().flat_map(|row| part_row(part, own + row * size, size)).collect();
-                let index = manual.rollout().obs.iter().position(|p| std::ptr::eq(p, part)).unwrap();
-                let delivered = part_row(&auto.rollout().final_obs[index], ended * size, rows.len() * size);
-                assert_eq!(finals, delivered, "{task}, step {t}");
+            let (own, delivered) = (manual.rollout(), auto.rollout());
+            for (part, &size) in own.part_sizes().iter().enumerate() {
+                for (i, row) in rows.iter().enumerate() {
+                    let last = part_row(&own.obs[part], ((t + 1) * 23 + row) * size, size);
+                    let given = part_row(&delivered.final_obs[part], (ended + i) * size, size);
+                    assert_eq!(last, given, "{task}, step {t}, row {row}");
+                }
             }
             ended += rows.len();
             manual.reset(Some(&mask)).unwrap();
@@ -210,6 +204,7 @@ fn a_caller_that_resets_by_mask_sees_what_autoreset_does() {
     }
 }
 
+/// `len` numbers of a part.
 fn part_row(part: &carrot_sim::PartData, from: usize, len: usize) -> Vec<f32> {
     match part.slice(from..from + len) {
         carrot_sim::PartSlice::F32(data) => data.to_vec(),
@@ -221,11 +216,12 @@ fn part_row(part: &carrot_sim::PartData, from: usize, len: usize) -> Vec<f32> {
 fn a_nan_action_is_contained_in_its_row() {
     for task in task_names() {
         let (mut clean, mut struck) = (env(task, 20, 40), env(task, 20, 40));
+        let width = clean.task().spec().action.width();
         for t in 0..40 {
             let mut actions = random_actions(&clean, t);
             clean.step(&actions).unwrap();
             if t == 5 {
-                actions[11] = f32::NAN;
+                actions[11 * width] = f32::NAN;
             }
             struck.step(&actions).unwrap();
         }
@@ -237,17 +233,10 @@ fn a_nan_action_is_contained_in_its_row() {
         assert_eq!((fault[0].env, fault[0].step, fault[0].source), (11, 6, FaultSource::Action));
         let b = struck.rollout();
         assert!(b.obs.iter().chain(&b.final_obs).all(|part| part.f32().iter().all(|x| x.is_finite())));
-        for (part, &size) in a.obs.iter().zip(a.part_sizes()) {
-            let index = a.obs.iter().position(|p| std::ptr::eq(p, part)).unwrap();
-            for t in 0..=40 {
-                for row in (0..20).filter(|&row| row != 11) {
-                    let at = (t * 20 + row) * size;
-                    assert_eq!(
-                        part_row(part, at, size),
-                        part_row(&b.obs[index], at, size),
-                        "{task}, row {row}"
-                    );
-                }
+        for (part, &size) in a.part_sizes().iter().enumerate() {
+            for cell in (0..41 * 20).filter(|cell| cell % 20 != 11) {
+                let row = |rollout: &carrot_sim::Rollout| part_row(&rollout.obs[part], cell * size, size);
+                assert_eq!(row(a), row(b), "{task}, row {}", cell % 20);
             }
         }
     }

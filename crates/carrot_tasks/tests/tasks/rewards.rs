@@ -22,8 +22,11 @@ fn every_task_ships_the_same_four_rewards() {
     }
 }
 
+/// What a signal's value pays.
+type Pay = fn(f32) -> f32;
+
 /// Mean return of a reward that reads one signal of s′ at every step of a first episode.
-fn mean_return(task: &str, script: &str, signal: &str, pay: fn(f32) -> f32) -> f32 {
+fn mean_return(task: &str, script: &str, signal: &str, pay: Pay) -> f32 {
     let episodes = play(task, script);
     let (id, _) =
         build_task(task).unwrap().spec().catalog().find(signal).map(|(id, s)| (id, s.clone())).unwrap();
@@ -33,7 +36,7 @@ fn mean_return(task: &str, script: &str, signal: &str, pay: fn(f32) -> f32) -> f
 
 #[test]
 fn naive_rewards_pay_their_exploits_more_than_the_expert() {
-    let cases: [(&str, &str, &str, fn(f32) -> f32); 3] = [
+    let cases: [(&str, &str, &str, Pay); 3] = [
         ("CartPole-v1", "end_early", "pole_angle", |angle| -angle.abs()),
         ("MountainCar-v0", "swing_forever", "velocity", |velocity| 10.0 * velocity.abs()),
         ("Empty-8x8", "hover_beside_goal", "goal_distance", |tiles| 0.1 * (1.0 - tiles / 10.0).max(0.0)),

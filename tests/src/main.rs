@@ -1,0 +1,11 @@
+//! What holds across crates. `CARROT_FULL=1` (`cargo xtask test --full`) runs the long counts.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod checker;
+mod faults;
+mod learning;
+mod ledger;
+mod rescoring;
+mod setups;
+mod shards;
+mod together;
