@@ -1,5 +1,9 @@
 //! Nanoseconds per env step of finalising a rollout, by number of terms. `cargo bench -p carrot_benches`.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and stops where it cannot go on")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints and stops where it cannot go on"
+)]
 
 use std::time::Instant;
 
@@ -14,7 +18,9 @@ fn main() {
     println!("{:>6} {:>24}", "terms", "ns per env step, 1 core");
     for terms in [1, 2, 4, 8, 16] {
         let term = |i: usize| {
-            format!("(name: \"t{i}\", kind: Tolerance(signal: \"pole_angle\", bounds: (-0.0{i}, 0.1), margin: 0.2), weight: 0.5)")
+            format!(
+                "(name: \"t{i}\", kind: Tolerance(signal: \"pole_angle\", bounds: (-0.0{i}, 0.1), margin: 0.2), weight: 0.5)"
+            )
         };
         let list: Vec<String> = (0..terms).map(term).collect();
         let text = format!(
@@ -32,7 +38,8 @@ fn main() {
         let (catalog, mut models) = (env.catalog().clone(), RewardModels::new());
         let start = Instant::now();
         for _ in 0..REPEATS {
-            env.finalise_with(|r| ledger.finalise(&setup.graphs, &revision, &mut models, &catalog, r)).unwrap();
+            env.finalise_with(|r| ledger.finalise(&setup.graphs, &revision, &mut models, &catalog, r))
+                .unwrap();
         }
         let steps = f64::from(REPEATS) * (NUM_ENVS * NUM_STEPS) as f64;
         println!("{terms:>6} {:>24.2}", start.elapsed().as_secs_f64() * 1e9 / steps);

@@ -10,8 +10,14 @@ use super::setups::{random_actions, scene};
 fn a_bad_action_touches_no_other_row() {
     for task in ["CartPole-v1", "Empty-8x8", "Reach"] {
         let setup = scene(task, "num_envs: 4, num_steps: 4", "\"sparse\"", "");
-        let config =
-            VecEnvConfig { num_envs: 9, num_steps: 40, shards: 2, seed: 4, keep_signals: true, autoreset: true };
+        let config = VecEnvConfig {
+            num_envs: 9,
+            num_steps: 40,
+            shards: 2,
+            seed: 4,
+            keep_signals: true,
+            autoreset: true,
+        };
         let run = |bad: Option<f32>| {
             let revision = carrot_reward::Revision::initial(&setup.graphs);
             let mut env = setup.build(config, &revision).unwrap();
@@ -57,7 +63,8 @@ impl UnwrapRef for Option<carrot_sim::SignalLog> {
 #[test]
 fn a_reward_that_is_not_finite_is_masked_and_recorded() {
     // 1e30 squared is infinite: the effort of a huge but clipped action is not, that of its given value is.
-    let reward = r#"[(name: "alive", kind: Alive()), (name: "effort", kind: Effort(signals: ["action_given"]))]"#;
+    let reward =
+        r#"[(name: "alive", kind: Alive()), (name: "effort", kind: Effort(signals: ["action_given"]))]"#;
     let setup = scene("CartPole-v1", "num_envs: 3, num_steps: 8", reward, "");
     let revision = carrot_reward::Revision::initial(&setup.graphs);
     let mut env = setup.build(setup.batch(), &revision).unwrap();
@@ -68,16 +75,21 @@ fn a_reward_that_is_not_finite_is_masked_and_recorded() {
     assert_eq!((faults[0].env, faults[0].source), (1, FaultSource::Reward));
     let mut ledger = carrot_reward::Ledger::new(&setup.graphs, 8, 3);
     let catalog = env.catalog().clone();
-    env.finalise_with(|r| ledger.finalise(&setup.graphs, &revision, &mut Default::default(), &catalog, r)).unwrap();
+    env.finalise_with(|r| ledger.finalise(&setup.graphs, &revision, &mut Default::default(), &catalog, r))
+        .unwrap();
     assert_eq!(ledger.graphs[0].total(0, 0), [1.0, 0.0, 2.0]);
 }
 
 #[test]
 fn training_goes_on_after_faults() {
-    let setup = scene("CartPole-v1", "num_envs: 8, num_steps: 16", "\"sparse\"", "total_steps: 512, hidden: [8]");
+    let setup =
+        scene("CartPole-v1", "num_envs: 8, num_steps: 16", "\"sparse\"", "total_steps: 512, hidden: [8]");
     let mut trainer = Trainer::new(setup, Device::Cpu).unwrap();
     while !trainer.is_complete() {
         let report = trainer.update().unwrap();
-        assert!(report.metrics.values.iter().all(|(tag, x)| x.is_finite() || tag.starts_with("rollout/")), "{report:?}");
+        assert!(
+            report.metrics.values.iter().all(|(tag, x)| x.is_finite() || tag.starts_with("rollout/")),
+            "{report:?}"
+        );
     }
 }

@@ -17,7 +17,8 @@ fn train(scene: &str, seed: u64) -> (f64, f64) {
     let actor = Actor::Policy { ppo: trainer.ppo(), explore: false };
     let spec = trainer.setup().scene.evaluation;
     let found =
-        evaluate(trainer.setup(), trainer.revision(), &mut Default::default(), &actor, 100, spec.seed).unwrap();
+        evaluate(trainer.setup(), trainer.revision(), &mut Default::default(), &actor, 100, spec.seed)
+            .unwrap();
     (found.mean_return, found.success_rate)
 }
 

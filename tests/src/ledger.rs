@@ -9,7 +9,8 @@ use super::setups::{BUSY_CART_POLE, full, random_actions, scene};
 /// Steps random actions and replays every float of every rollout.
 fn replay(setup: &Setup, num_envs: usize, env_steps: usize) {
     let num_steps = 50;
-    let config = VecEnvConfig { num_envs, num_steps, shards: 2, seed: 11, keep_signals: false, autoreset: true };
+    let config =
+        VecEnvConfig { num_envs, num_steps, shards: 2, seed: 11, keep_signals: false, autoreset: true };
     let mut revision = Revision::initial(&setup.graphs);
     let mut env = setup.build(config, &revision).unwrap();
     let mut ledger = Ledger::new(&setup.graphs, num_steps, num_envs);
@@ -62,7 +63,14 @@ fn truth_and_ends_do_not_depend_on_the_reward() {
                 env.step(&actions).unwrap();
             }
             let r = env.rollout();
-            seen.push((r.terminated.clone(), r.truncated.clone(), r.cause.clone(), r.success.clone(), r.score.clone(), r.obs.clone()));
+            seen.push((
+                r.terminated.clone(),
+                r.truncated.clone(),
+                r.cause.clone(),
+                r.success.clone(),
+                r.score.clone(),
+                r.obs.clone(),
+            ));
             env.begin_rollout();
         }
         seen

@@ -5,6 +5,7 @@ mod checker;
 mod faults;
 mod learning;
 mod ledger;
+mod parity;
 mod rescoring;
 mod setups;
 mod shards;

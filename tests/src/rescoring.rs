@@ -10,7 +10,8 @@ use super::setups::{BUSY_CART_POLE, scene};
 #[test]
 fn a_thousand_recorded_episodes_score_to_the_online_bits() {
     let batch = "num_envs: 64, num_steps: 64, seed: 2";
-    let mut setup = scene("CartPole-v1", batch, BUSY_CART_POLE, "total_steps: 1000000, update_epochs: 1, hidden: [16]");
+    let mut setup =
+        scene("CartPole-v1", batch, BUSY_CART_POLE, "total_steps: 1000000, update_epochs: 1, hidden: [16]");
     setup.scene.recording.envs = 64;
     let catalog = setup.task.spec().catalog();
     let graphs = setup.graphs.clone();
@@ -29,10 +30,20 @@ fn a_thousand_recorded_episodes_score_to_the_online_bits() {
         let again =
             rescore::rescore_episode(&graphs[0], find, &mut RewardModels::new(), &catalog, episode).unwrap();
         for t in 0..episode.steps {
-            assert_eq!(again.totals[0][t].to_bits(), episode.totals[t].to_bits(), "{:?} step {t}", episode.key);
+            assert_eq!(
+                again.totals[0][t].to_bits(),
+                episode.totals[t].to_bits(),
+                "{:?} step {t}",
+                episode.key
+            );
             for k in 0..nodes {
                 let online = episode.contributions[t * nodes + k];
-                assert_eq!(again.outputs[k * episode.steps + t].to_bits(), online.to_bits(), "{:?} node {k}", episode.key);
+                assert_eq!(
+                    again.outputs[k * episode.steps + t].to_bits(),
+                    online.to_bits(),
+                    "{:?} node {k}",
+                    episode.key
+                );
             }
         }
     }

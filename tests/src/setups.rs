@@ -13,7 +13,8 @@ pub(crate) fn scene(task: &str, batch: &str, reward: &str, learner: &str) -> Set
     let text = format!(
         "(version: 1, task: \"{task}\", batch: ({batch}), reward: {reward}, learner: Ppo({learner}), recording: (envs: 8))"
     );
-    Setup::read::<&str>(&Source::new("test.ron", text), &[], Default::default()).unwrap_or_else(|e| panic!("{e}"))
+    Setup::read::<&str>(&Source::new("test.ron", text), &[], Default::default())
+        .unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// A CartPole reward with everything that moves: potential, running norm, bound, anneal and combinators.

@@ -25,7 +25,12 @@ fn setup(model: &std::path::Path, shards: usize) -> Setup {
 fn fitted(path: &std::path::Path) {
     let scene = "(version: 1, task: \"Reach\", batch: (num_envs: 2, num_steps: 2), reward: \"sparse\")";
     let setup = Setup::read::<&str>(&Source::new("fit.ron", scene), &[], Default::default()).unwrap();
-    let options = fit::FitOptions { name: "success".into(), inputs: vec!["goal_distance".into()], episodes: 12, seed: 5 };
+    let options = fit::FitOptions {
+        name: "success".into(),
+        inputs: vec!["goal_distance".into()],
+        episodes: 12,
+        seed: 5,
+    };
     let episodes = fit::record_for_fit(&setup, &options).unwrap();
     let (net, report) = fit::fit_success(&setup, &options, &episodes).unwrap();
     assert!(report.held_out_auc.unwrap() >= 0.9, "{report:?}");

@@ -47,7 +47,10 @@ impl Bug {
     /// Tells about it.
     pub(crate) fn report(&self, output: &Output) -> ExitCode {
         let known = self.panics.join("\n");
-        output.error(&plea(&known), &json!({"exit_code": EXIT_CODE, "message": "a bug in carrot", "panics": self.panics}));
+        output.error(
+            &plea(&known),
+            &json!({"exit_code": EXIT_CODE, "message": "a bug in carrot", "panics": self.panics}),
+        );
         ExitCode::from(EXIT_CODE)
     }
 }

@@ -66,7 +66,9 @@ impl Failure {
     fn text(&self) -> String {
         match self {
             Self::Lab(LabError::Scene(mistakes)) => page(mistakes),
-            Self::Lab(error @ LabError::Sim(SimError::Panicked { .. })) => plea(&format!("error: {}", chain(error))),
+            Self::Lab(error @ LabError::Sim(SimError::Panicked { .. })) => {
+                plea(&format!("error: {}", chain(error)))
+            }
             Self::Lab(error) => format!("error: {}{}", chain(error), hint(error)),
             Self::Wrong(message) | Self::Missing(message) => format!("error: {message}"),
             Self::Stopped { message, .. } => message.clone(),
@@ -122,8 +124,12 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 fn hint(error: &LabError) -> &'static str {
     match error {
         LabError::Record(RecordError::InUse { .. }) => "\n  wait for it, stop it, or choose another folder",
-        LabError::Record(RecordError::AlreadyExists { .. }) => "\n  choose another folder; runs are never overwritten",
-        LabError::Record(RecordError::NotARun { .. }) => "\n  a run folder is what `carrot train` prints at its end",
+        LabError::Record(RecordError::AlreadyExists { .. }) => {
+            "\n  choose another folder; runs are never overwritten"
+        }
+        LabError::Record(RecordError::NotARun { .. }) => {
+            "\n  a run folder is what `carrot train` prints at its end"
+        }
         LabError::Record(error) if error.is_disk_full() => {
             "\n  free some space; the last checkpoint is intact: carrot resume RUN"
         }

@@ -23,7 +23,11 @@ impl Output {
     }
 
     /// Prints the answer of a verb: text for people, or one JSON document.
-    pub(crate) fn answer(&self, document: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    pub(crate) fn answer(
+        &self,
+        document: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
         let text = if self.json { pretty(document) } else { text() };
         tolerate_closed(write_line(&mut io::stdout().lock(), &text)).map_err(Failure::Output)
     }
@@ -82,7 +86,8 @@ pub(crate) fn wrap(text: &str, indent: usize) -> String {
 }
 
 fn pretty(document: &impl Serialize) -> String {
-    serde_json::to_string_pretty(document).unwrap_or_else(|error| json!({"error": error.to_string()}).to_string())
+    serde_json::to_string_pretty(document)
+        .unwrap_or_else(|error| json!({"error": error.to_string()}).to_string())
 }
 
 fn write_line(to: &mut impl Write, text: &str) -> io::Result<()> {

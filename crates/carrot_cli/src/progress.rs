@@ -9,7 +9,7 @@ use crate::output::Output;
 
 /// Lines that a training writes at most where there is no terminal.
 const LINES: u64 = 20;
-const BAR: &str = "{bar:24} {percent:>3}%  {human_pos}/{human_len} steps  {msg}  {eta} left";
+const BAR: &str = "{bar:20} {percent:>3}%  {eta} left  {wide_msg}";
 
 /// The progress of one training, on stderr.
 pub(crate) enum Progress {
@@ -50,7 +50,7 @@ impl Progress {
         match self {
             Self::Quiet => {}
             Self::Bar(bar) => {
-                bar.set_message(numbers(row));
+                bar.set_message(format!("{}  {} steps", numbers(row), HumanCount(row.env_steps)));
                 bar.set_position(row.env_steps);
             }
             Self::Lines { output, total, next } => {

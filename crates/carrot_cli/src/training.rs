@@ -22,7 +22,8 @@ pub(crate) fn train_to_the_end(mut run: Run, quiet: bool, output: &Output) -> Re
     progress.finish();
     warn(&mut run, output);
     let complete = trained.inspect_err(|_| {
-        output.note(&format!("the last checkpoint is intact, go on with: carrot resume {}", folder.display()));
+        output
+            .note(&format!("the last checkpoint is intact, go on with: carrot resume {}", folder.display()));
     })?;
     let steps = run.trainer().env_steps();
     if !complete {
@@ -43,9 +44,9 @@ pub(crate) fn train_to_the_end(mut run: Run, quiet: bool, output: &Output) -> Re
     output.answer(&document, || {
         let run = folder.display();
         format!(
-            "{}\n\nrun  {run}\nnext carrot report {run}     curves and terms as a page\n     \
-             carrot rescore {run}    recorded episodes under this or another reward\n     \
-             carrot check {run}      checkpoints and recorded rewards, bit for bit",
+            "{}\n\nrun   {run}\nnext  carrot report {run}   curves and terms as a page\n      \
+             carrot rescore {run}  recorded episodes, scored again\n      \
+             carrot check {run}    checkpoints and recorded rewards, bit for bit",
             evaluation_text(&evaluation)
         )
     })
@@ -76,7 +77,6 @@ pub(crate) fn evaluation_text(evaluation: &Evaluation) -> String {
         evaluation.mean_length
     )
 }
-
 
 fn warn(run: &mut Run, output: &Output) {
     for warning in run.take_warnings() {

@@ -104,7 +104,12 @@ pub fn run_step_bench(bench: &StepBench) -> Result<StepRate, LabError> {
         }
     }
     rates.sort_by(f64::total_cmp);
-    Ok(StepRate { bench: bench.clone(), median: rates[rates.len() / 2], min: rates[0], max: rates[rates.len() - 1] })
+    Ok(StepRate {
+        bench: bench.clone(),
+        median: rates[rates.len() / 2],
+        min: rates[0],
+        max: rates[rates.len() - 1],
+    })
 }
 
 fn random_actions(setup: &Setup, num_envs: usize) -> Vec<Vec<f32>> {

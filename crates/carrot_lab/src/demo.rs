@@ -117,7 +117,11 @@ fn run_job(
 ) -> Result<PathBuf, LabError> {
     on_event(DemoEvent::Started(job));
     let (name, text) = SCENES[job.scene];
-    let mut all = vec![format!("reward=\"{}\"", job.reward), format!("batch.seed={}", job.seed), "batch.shards=1".into()];
+    let mut all = vec![
+        format!("reward=\"{}\"", job.reward),
+        format!("batch.seed={}", job.seed),
+        "batch.shards=1".into(),
+    ];
     all.extend(overrides.iter().cloned());
     let setup = Setup::read(&Source::new(name, text), &all, ModelFiles::new())?;
     let options = RunOptions {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use carrot_learn::{SuccessNet, SuccessNetConfig, auc};
 use carrot_record::Episode;
-use carrot_reward::{RewardModel, RewardModels, Revision};
+use carrot_reward::{Revision, RewardModel, RewardModels};
 use carrot_scene::nearest;
 use carrot_sim::{RowKey, Stream};
 use serde::Serialize;
@@ -60,7 +60,8 @@ pub fn record_for_fit(setup: &Setup, options: &FitOptions) -> Result<Vec<Episode
     let mut models = RewardModels::new();
     let half = (options.episodes / 2).max(1);
     let mut episodes = Vec::new();
-    for (i, actor) in [Actor::NoisyScript { script: expert, noise: NOISE }, Actor::Random].iter().enumerate() {
+    for (i, actor) in [Actor::NoisyScript { script: expert, noise: NOISE }, Actor::Random].iter().enumerate()
+    {
         let seed = options.seed + i as u64;
         episodes.extend(record_episodes(setup, &revision, &mut models, actor, half, seed)?.1);
     }
@@ -86,7 +87,10 @@ pub fn fit_success(
     let (test_features, test_labels) = table(episodes, held_out, &columns, names.len());
     if !labels.contains(&true) || !labels.contains(&false) {
         let what = if labels.contains(&true) { "failure" } else { "success" };
-        return Err(LabError::Refused(format!("no step with {what} in {} episodes: nothing to learn", train.len())));
+        return Err(LabError::Refused(format!(
+            "no step with {what} in {} episodes: nothing to learn",
+            train.len()
+        )));
     }
     let config = SuccessNetConfig::default();
     let (mut net, _) = SuccessNet::fit(&options.name, 1, &inputs, &features, &labels, &config, options.seed)?;
@@ -153,7 +157,8 @@ pub fn load_models(files: &ModelFiles) -> Result<RewardModels, LabError> {
             why: error.to_string(),
             path: path.clone(),
         })?;
-        let parts: BTreeMap<String, Vec<u8>> = postcard::from_bytes(&bytes).map_err(|error| damaged(path, &error))?;
+        let parts: BTreeMap<String, Vec<u8>> =
+            postcard::from_bytes(&bytes).map_err(|error| damaged(path, &error))?;
         let model: Box<dyn RewardModel> = Box::new(SuccessNet::load(&parts)?);
         models.insert(name.clone(), model);
     }

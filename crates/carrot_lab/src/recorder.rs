@@ -23,8 +23,16 @@ pub(crate) fn schema(task: &TaskSpec, catalog: &SignalCatalog, graphs: &[Graph])
     EpisodeSchema {
         task: task.name.into(),
         signals: labels.collect(),
-        actions: task.action.element_names().into_iter().map(|name| ColumnLabel { name, unit: String::new() }).collect(),
-        causes: (0..=u8::MAX).map(|c| task.cause_name(c).to_string()).take_while(|n| n != "unknown").collect(),
+        actions: task
+            .action
+            .element_names()
+            .into_iter()
+            .map(|name| ColumnLabel { name, unit: String::new() })
+            .collect(),
+        causes: (0..=u8::MAX)
+            .map(|c| task.cause_name(c).to_string())
+            .take_while(|n| n != "unknown")
+            .collect(),
         raws: raws.into_iter().map(|(_, name)| name).collect(),
         contributions: graphs.iter().flat_map(nodes).collect(),
         groups: graphs.iter().flat_map(groups).collect(),
@@ -34,10 +42,8 @@ pub(crate) fn schema(task: &TaskSpec, catalog: &SignalCatalog, graphs: &[Graph])
 impl EpisodeRecorder {
     /// A recorder for envs 0 to `envs` of a run, which are about to begin their first episodes.
     pub fn new(seed: u64, envs: usize) -> Self {
-        let open = |env| Episode {
-            key: EpisodeKey { seed, env_id: env as u32, episode: 0 },
-            ..Episode::default()
-        };
+        let open =
+            |env| Episode { key: EpisodeKey { seed, env_id: env as u32, episode: 0 }, ..Episode::default() };
         Self { seed, open: (0..envs).map(open).collect() }
     }
 
@@ -71,7 +77,8 @@ impl EpisodeRecorder {
                 episode.cause.push(rollout.cause[cell]);
                 episode.score.push(rollout.score[cell]);
                 episode.revision.push(ledger.revision);
-                let raw = (0..rollout.raw_columns).map(|c| rollout.raw[(t * rollout.raw_columns + c) * n + env]);
+                let raw =
+                    (0..rollout.raw_columns).map(|c| rollout.raw[(t * rollout.raw_columns + c) * n + env]);
                 episode.raws.extend(raw);
                 for own in &ledger.graphs {
                     let nodes = own.outputs.len() / own.totals[0].len();
@@ -88,7 +95,14 @@ impl EpisodeRecorder {
     }
 
     /// Ends the episode of an env and opens the next one with its fresh signals.
-    fn close(&mut self, env: usize, rollout: &Rollout, t: usize, log: &carrot_sim::SignalLog, columns: usize) -> Episode {
+    fn close(
+        &mut self,
+        env: usize,
+        rollout: &Rollout,
+        t: usize,
+        log: &carrot_sim::SignalLog,
+        columns: usize,
+    ) -> Episode {
         let end = rollout.end_at(t, env);
         let episode = end.map_or(0, |e| rollout.ends[e].episode);
         let key = EpisodeKey { seed: self.seed, env_id: env as u32, episode: episode.wrapping_add(1) };

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use carrot_record::{Episode, EpisodeReader, RunPaths, read_lines};
-use carrot_reward::{Graph, GraphRevision, KindRegistry, RecordedSteps, Rescored, Revision, RewardModels, Scope, rescore};
+use carrot_reward::{
+    Graph, GraphRevision, KindRegistry, RecordedSteps, Rescored, Revision, RewardModels, Scope, rescore,
+};
 use carrot_scene::{Diagnostics, Source};
 use serde::Serialize;
 
@@ -72,8 +74,10 @@ pub fn rescore_episode<'r>(
 ) -> Result<Rescored, LabError> {
     let (rows, columns) = (episode.steps + 1, catalog.width());
     // Recorded row by row, scored column by column.
-    let signals: Vec<f32> =
-        (0..columns).flat_map(|c| (0..rows).map(move |t| t * columns + c)).map(|i| episode.signals[i]).collect();
+    let signals: Vec<f32> = (0..columns)
+        .flat_map(|c| (0..rows).map(move |t| t * columns + c))
+        .map(|i| episode.signals[i])
+        .collect();
     let flags = |bytes: &[u8]| bytes.iter().map(|&b| b != 0).collect::<Vec<bool>>();
     let (terminated, truncated, success) =
         (flags(&episode.terminated), flags(&episode.truncated), flags(&episode.success));
@@ -110,7 +114,8 @@ pub fn rescore_run(run: &Path, file: Option<&Source>) -> Result<Vec<RescoredEpis
     for episode in read_episodes(run)? {
         let find = |number: u32| first.as_ref().or_else(|| own.get(&number).map(|r| &r.graphs[0]));
         let result = rescore_episode(graph, find, &mut models, &catalog, &episode)?;
-        let (groups, all_groups) = (result.totals.len(), setup.graphs.iter().map(|g| g.groups.len()).sum::<usize>());
+        let (groups, all_groups) =
+            (result.totals.len(), setup.graphs.iter().map(|g| g.groups.len()).sum::<usize>());
         let online = |t: usize, g: usize| episode.totals[t * all_groups + g];
         let paid = setup.graphs[0].groups.len();
         let differs = |t: &usize| {
@@ -121,7 +126,9 @@ pub fn rescore_run(run: &Path, file: Option<&Source>) -> Result<Vec<RescoredEpis
             env: episode.key.env_id,
             episode: episode.key.episode,
             steps: episode.steps,
-            online_return: (0..episode.steps).map(|t| (0..paid).map(|g| f64::from(online(t, g))).sum::<f64>()).sum(),
+            online_return: (0..episode.steps)
+                .map(|t| (0..paid).map(|g| f64::from(online(t, g))).sum::<f64>())
+                .sum(),
             rescored_return: result.episode_return(),
             success: episode.success[last] != 0,
             score: episode.score[last],

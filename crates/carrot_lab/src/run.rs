@@ -7,8 +7,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use carrot_learn::Device;
 use carrot_record::{
-    CheckpointHeader, DiskStorage, EpisodeWriter, EventWriter, LineLog, MetricsRow, MetricsWriter, RecordWarning,
-    RunFolder, RunMeta, RunName, RunStart, content_hash,
+    CheckpointHeader, DiskStorage, EpisodeWriter, EventWriter, LineLog, MetricsRow, MetricsWriter,
+    RecordWarning, RunFolder, RunMeta, RunName, RunStart, content_hash,
 };
 use carrot_scene::Source;
 
@@ -186,7 +186,11 @@ impl Run {
     ///
     /// # Errors
     /// What [`Run::advance`] and [`Run::checkpoint`] give.
-    pub fn train(&mut self, stop: &AtomicBool, mut on_update: impl FnMut(&MetricsRow)) -> Result<bool, LabError> {
+    pub fn train(
+        &mut self,
+        stop: &AtomicBool,
+        mut on_update: impl FnMut(&MetricsRow),
+    ) -> Result<bool, LabError> {
         while !self.trainer.is_complete() {
             if stop.load(Ordering::Relaxed) {
                 self.checkpoint()?;
@@ -244,7 +248,9 @@ impl Run {
         self.events.write_scalars(row.env_steps, unix_secs(), scalars);
         // A full disk must not end a run at once: what is not written waits for the next flush, and the
         // checkpoint is what decides.
-        for flushed in [self.metrics.flush(), self.events.flush(), self.revisions.flush(), self.faults.flush()] {
+        for flushed in
+            [self.metrics.flush(), self.events.flush(), self.revisions.flush(), self.faults.flush()]
+        {
             match flushed {
                 Err(error) if !error.is_disk_full() => return Err(error.into()),
                 _ => {}
@@ -289,7 +295,10 @@ impl Run {
     ///
     /// # Errors
     /// When the disk is full or fails.
-    pub fn append_metrics(&mut self, values: impl IntoIterator<Item = (String, f64)>) -> Result<(), LabError> {
+    pub fn append_metrics(
+        &mut self,
+        values: impl IntoIterator<Item = (String, f64)>,
+    ) -> Result<(), LabError> {
         let row = MetricsRow {
             env_steps: self.trainer.env_steps(),
             update: self.trainer.updates(),

@@ -4,17 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use carrot_learn::Device;
-use carrot_record::{CheckpointName, CheckpointStore, DiskStorage, RecordError, RunPaths, content_hash, read_meta};
+use carrot_record::{
+    CheckpointName, CheckpointStore, DiskStorage, RecordError, RunPaths, content_hash, read_meta,
+};
 use carrot_reward::{Ledger, Revision};
 use carrot_scene::Source;
-use carrot_sim::{RowKey, VecEnvConfig, random_action};
+use carrot_sim::{RowKey, TaskSpec, VecEnvConfig, random_action};
 use serde::Serialize;
 
 use crate::error::LabError;
 use crate::fit::load_models;
 use crate::rescore::rescore_run;
 use crate::run::find_models;
-use crate::setup::Setup;
+use crate::setup::{ModelFiles, Setup};
 use crate::trainer::Trainer;
 
 /// A run that is only read; its owner may be at work.
@@ -153,4 +155,22 @@ pub fn check_setup(setup: &Setup) -> Result<(), LabError> {
     env.step(&actions)?;
     env.finalise_with(|rollout| ledger.finalise(&setup.graphs, &revision, &mut models, &catalog, rollout))?;
     Ok(())
+}
+
+/// Reads every reward that a task ships with and pays one step under it; gives their names.
+///
+/// # Errors
+/// The first reward that cannot be read, built or paid.
+pub fn check_rewards(task: &TaskSpec) -> Result<Vec<&'static str>, LabError> {
+    let mut names = Vec::new();
+    for reward in &task.rewards {
+        let scene = format!(
+            "(version: 1, task: \"{}\", batch: (num_envs: 2, num_steps: 1), reward: \"{}\")",
+            task.name, reward.name
+        );
+        let source = Source::new(format!("{} under {}", task.name, reward.name), scene);
+        check_setup(&Setup::read::<&str>(&source, &[], ModelFiles::new())?)?;
+        names.push(reward.name);
+    }
+    Ok(names)
 }

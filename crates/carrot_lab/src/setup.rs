@@ -38,7 +38,11 @@ impl Setup {
     ///
     /// # Errors
     /// Every mistake of the scene and of the overrides at once.
-    pub fn read<O: AsRef<str>>(source: &Source, overrides: &[O], models: ModelFiles) -> Result<Self, Diagnostics> {
+    pub fn read<O: AsRef<str>>(
+        source: &Source,
+        overrides: &[O],
+        models: ModelFiles,
+    ) -> Result<Self, Diagnostics> {
         let scene = SceneSpec::read(source, overrides)?;
         let mut diagnostics = Diagnostics::new();
         let learner = match &scene.learner {
@@ -65,7 +69,8 @@ impl Setup {
         let trained = Some(("reward".to_string(), scene.reward.clone()));
         let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
         for (graph_name, node) in trained.into_iter().chain(shadows) {
-            let graph = read_graph(&graph_name, &node, task.as_ref(), &kinds, &scope, &mut columns, &mut diagnostics);
+            let graph =
+                read_graph(&graph_name, &node, task.as_ref(), &kinds, &scope, &mut columns, &mut diagnostics);
             graphs.extend(graph);
         }
         if let (Some(learner), Some(graph)) = (&learner, graphs.first()) {

@@ -68,7 +68,8 @@ impl Trainer {
         let env = setup.build(config, &revision)?;
         let spec = setup.task.spec();
         let gammas = vec![setup.learner.gamma; setup.graphs[0].groups.len()];
-        let ppo = Ppo::new(setup.learner.clone(), &spec.observation, &spec.action, &gammas, config.seed, device)?;
+        let ppo =
+            Ppo::new(setup.learner.clone(), &spec.observation, &spec.action, &gammas, config.seed, device)?;
         let recorded = (setup.scene.recording.envs as usize).min(config.num_envs);
         let state = State {
             sums: EpisodeSums::new(&setup.graphs, config.num_envs),

@@ -173,7 +173,12 @@ impl Graph {
                 && *own != gamma
             {
                 let message = format!("this potential has gamma {own}, the learner has {gamma}");
-                diagnostics.error(at, message, "they must be equal", format!("write `Potential(gamma: {gamma})`"));
+                diagnostics.error(
+                    at,
+                    message,
+                    "they must be equal",
+                    format!("write `Potential(gamma: {gamma})`"),
+                );
             }
         }
     }
@@ -220,7 +225,12 @@ impl Builder<'_> {
         if let Some((_, first)) = self.names.iter().find(|(n, _)| *n == name.value) {
             let line = first.location().line;
             let message = format!("the name `{}` is taken by the term in line {line}", name.value);
-            self.diagnostics.error(&name.span, message, "", "names of terms are column names, so they differ");
+            self.diagnostics.error(
+                &name.span,
+                message,
+                "",
+                "names of terms are column names, so they differ",
+            );
             return None;
         }
         self.names.push((name.value.clone(), name.span));
@@ -237,7 +247,16 @@ impl Builder<'_> {
             children.iter().for_each(|&child| self.graph.nodes[child].parent = Some(index));
         }
         let source = source.unwrap_or(own_source);
-        self.graph.nodes.push(Node { name: name.value, body, weight, stages, rate, source, parent: None, group });
+        self.graph.nodes.push(Node {
+            name: name.value,
+            body,
+            weight,
+            stages,
+            rate,
+            source,
+            parent: None,
+            group,
+        });
         Some(index)
     }
 
@@ -246,15 +265,22 @@ impl Builder<'_> {
             self.diagnostics.error(&node.head(), "expected a list of stages", "", "write `[Clip(low: 0.0)]`");
             return None;
         };
-        let stages: Vec<Option<Stage>> = items.iter().map(|item| Stage::read(item, self.diagnostics)).collect();
+        let stages: Vec<Option<Stage>> =
+            items.iter().map(|item| Stage::read(item, self.diagnostics)).collect();
         let stages: Vec<Stage> = stages.into_iter().collect::<Option<_>>()?;
         let potential = stages.iter().position(|s| matches!(s, Stage::Potential { .. }));
-        let blocking = stages.iter().position(|s| matches!(s, Stage::Clip { .. } | Stage::RunningNorm { .. }));
+        let blocking =
+            stages.iter().position(|s| matches!(s, Stage::Clip { .. } | Stage::RunningNorm { .. }));
         if let (Some(p), Some(b)) = (potential, blocking)
             && b < p
         {
             let message = format!("`Potential` must come before `{}`", stages[b].name());
-            self.diagnostics.error(&items[p].head(), message, "", "a potential is taken of the state value itself");
+            self.diagnostics.error(
+                &items[p].head(),
+                message,
+                "",
+                "a potential is taken of the state value itself",
+            );
             return None;
         }
         if stages.iter().filter(|s| matches!(s, Stage::Potential { .. })).count() > 1 {
@@ -266,7 +292,12 @@ impl Builder<'_> {
 
     fn read_body(&mut self, node: &NodeRef, stages: &[Stage]) -> Option<(Body, Source)> {
         let Some((name, args)) = node.variant() else {
-            self.diagnostics.error(&node.head(), "expected a kind", "", "write `Threshold(signal: .., above: ..)`");
+            self.diagnostics.error(
+                &node.head(),
+                "expected a kind",
+                "",
+                "write `Threshold(signal: .., above: ..)`",
+            );
             return None;
         };
         let potential = stages.iter().any(|s| matches!(s, Stage::Potential { .. }));
@@ -276,7 +307,9 @@ impl Builder<'_> {
                 self.diagnostics.error(&name.span, "`Potential` wraps single terms only", "", help);
                 return None;
             }
-            return self.read_children(combinator, &args).map(|c| (Body::Combine(combinator, c), Source::Shaped));
+            return self
+                .read_children(combinator, &args)
+                .map(|c| (Body::Combine(combinator, c), Source::Shaped));
         }
         let Some(read) = self.kinds.find(&name.value) else {
             let valid: Vec<&str> =
@@ -318,7 +351,12 @@ impl Builder<'_> {
             // `Product([..])`: the arguments are a tuple with one list.
             let list = args.items().filter(|items| items.len() == 1).and_then(|items| items[0].items());
             let Some(items) = list.or_else(|| args.items()) else {
-                self.diagnostics.error(&args.head(), "expected a list of terms", "", "write `Product([(..), (..)])`");
+                self.diagnostics.error(
+                    &args.head(),
+                    "expected a list of terms",
+                    "",
+                    "write `Product([(..), (..)])`",
+                );
                 return None;
             };
             items

@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 use carrot_scene::Reader;
-use carrot_sim::{App, BatchApp, Cause, Ends, RawColumns, SignalCatalog, SignalId, SignalView, Signals, StepSystems, TaskSpec};
+use carrot_sim::{
+    App, BatchApp, Cause, Ends, RawColumns, SignalCatalog, SignalId, SignalView, Signals, StepSystems,
+    TaskSpec,
+};
 use serde::Serialize;
 
 /// Documentation of a kind, stage or combinator, in the form of a lint rule.
@@ -106,7 +109,10 @@ impl Scope {
         Self {
             actions: names[names.len() - 2 * width..names.len() - width].to_vec(),
             catalog,
-            causes: (0..=u8::MAX).map(|c| task.cause_name(c).to_string()).take_while(|n| n != "unknown").collect(),
+            causes: (0..=u8::MAX)
+                .map(|c| task.cause_name(c).to_string())
+                .take_while(|n| n != "unknown")
+                .collect(),
             control_dt: task.control_dt,
             models: models.to_vec(),
         }

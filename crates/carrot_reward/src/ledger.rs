@@ -127,7 +127,8 @@ pub fn replay_row(
             Body::Term(_, slots) => match slots.before {
                 None => stages(0..all, finite(raw(slots.now))),
                 Some(before) => {
-                    let at = node.stages.iter().position(|s| matches!(s, Stage::Potential { .. })).unwrap_or(all);
+                    let at =
+                        node.stages.iter().position(|s| matches!(s, Stage::Potential { .. })).unwrap_or(all);
                     let Some(Stage::Potential { gamma, .. }) = node.stages.get(at) else { continue };
                     let now = if terminated { 0.0 } else { stages(0..at, finite(raw(slots.now))) };
                     stages(at + 1..all, gamma * now - stages(0..at, finite(raw(before))))

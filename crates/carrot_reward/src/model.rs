@@ -66,7 +66,10 @@ pub fn fill_deferred(
 }
 
 /// Column numbers of a model's inputs.
-pub(crate) fn input_columns(model: &dyn RewardModel, catalog: &SignalCatalog) -> Result<Vec<usize>, RewardError> {
+pub(crate) fn input_columns(
+    model: &dyn RewardModel,
+    catalog: &SignalCatalog,
+) -> Result<Vec<usize>, RewardError> {
     let names = catalog.column_names();
     let find = |input: &String| {
         names.iter().position(|n| n == input).ok_or_else(|| RewardError::NoSignal(input.clone()))

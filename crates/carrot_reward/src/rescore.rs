@@ -89,19 +89,26 @@ pub fn rescore<'r>(
         if let Some(name) = kind.model() {
             let model = models.get_mut(name).ok_or_else(|| RewardError::NoModel(name.into()))?;
             let inputs = input_columns(model.as_ref(), catalog)?;
-            let features: Vec<f32> =
-                (0..len).flat_map(|t| inputs.iter().map(move |&c| (c, t))).map(|(c, t)| now[c * len + t]).collect();
+            let features: Vec<f32> = (0..len)
+                .flat_map(|t| inputs.iter().map(move |&c| (c, t)))
+                .map(|(c, t)| now[c * len + t])
+                .collect();
             let out = &mut raw[slots.now * len..][..len];
             model.score(&features, out).map_err(|why| RewardError::Model { name: name.into(), why })?;
         } else {
             kind.evaluate(&transition, &mut raw[slots.now * len..][..len]);
         }
         if let Some(column) = slots.before {
-            kind.evaluate(&Transition { now: transition.before, ..transition }, &mut raw[column * len..][..len]);
+            kind.evaluate(
+                &Transition { now: transition.before, ..transition },
+                &mut raw[column * len..][..len],
+            );
         }
     }
-    let mut result =
-        Rescored { outputs: vec![0.0; graph.nodes.len() * len], totals: vec![vec![0.0; len]; graph.groups.len()] };
+    let mut result = Rescored {
+        outputs: vec![0.0; graph.nodes.len() * len],
+        totals: vec![vec![0.0; len]; graph.groups.len()],
+    };
     let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
     let mut start = 0;
     while start < len {
@@ -123,7 +130,8 @@ fn score_span(
     result: &mut Rescored,
 ) {
     let (len, run) = (whole.terminated.len(), span.len());
-    let cut = |data: &[f32]| -> Vec<f32> { data.chunks(len).flat_map(|c| c[span.clone()].to_vec()).collect() };
+    let cut =
+        |data: &[f32]| -> Vec<f32> { data.chunks(len).flat_map(|c| c[span.clone()].to_vec()).collect() };
     let raw = cut(whole.raw);
     let columns =
         Columns { raw: &raw, terminated: &whole.terminated[span.clone()], cause: &whole.cause[span.clone()] };

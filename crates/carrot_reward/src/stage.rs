@@ -125,7 +125,10 @@ pub const STAGE_DOCS: [RuleDoc; 6] = [
         rewards: "Nothing of its own: brings a term to unit variance.",
         formula: "y = (x - mean if center) / sqrt(var + eps), statistics over all finished rollouts; first identity",
         range: "unbounded",
-        parameters: &[("center", "take the mean away; default false"), ("eps", "added to the variance; default 1e-8")],
+        parameters: &[
+            ("center", "take the mean away; default false"),
+            ("eps", "added to the variance; default 1e-8"),
+        ],
         misleads: "The same event is paid differently as training goes on, and a rare event is blown up. Centring \
                    moves the reward of every step, which changes when ending pays.",
         source: "VecNormalize of Stable-Baselines3 divides by the deviation of the discounted return and clips; here \

@@ -62,7 +62,8 @@ impl Bench {
         let cases = step.cases()?;
         let mut rates = Vec::with_capacity(cases.len());
         for (index, (reward, case)) in cases.iter().enumerate() {
-            let what = format!("{} under {reward}, {} envs, {} shards", case.task, case.num_envs, case.shards);
+            let what =
+                format!("{} under {reward}, {} envs, {} shards", case.task, case.num_envs, case.shards);
             output.note(&format!("[{}/{}] {what}", index + 1, cases.len()));
             rates.push((*reward, run_step_bench(case)?));
         }
@@ -87,7 +88,9 @@ impl Step {
         let standard =
             self.task.is_none() && self.num_envs.is_none() && self.shards.is_none() && self.reward.is_none();
         if standard {
-            return Ok(CASES.map(|(task, reward, envs, shards)| self.case(task, reward, envs, shards)).into());
+            return Ok(CASES
+                .map(|(task, reward, envs, shards)| self.case(task, reward, envs, shards))
+                .into());
         }
         let task = lookup::task(self.task.as_deref().unwrap_or("CartPole-v1"))?;
         let reward = self.reward.as_deref().unwrap_or(NONE);

@@ -1,15 +1,20 @@
 //! `carrot check`: is this scene, run or task what it should be?
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use carrot_lab::saved::{RunCheck, SavedRun, check_setup};
+use carrot_lab::saved::{RunCheck, SavedRun, check_rewards, check_setup};
 use carrot_lab::{Setup, Source};
+use carrot_sim::{CheckConfig, CheckReport};
 use clap::Args;
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::lookup::{is_run, models, parse_model, refused, task};
-use crate::output::Output;
+use crate::output::{Output, table};
+
+/// How long a task is played at random.
+const PLAY: CheckConfig = CheckConfig { rows: 65, steps: 256, seed: 1 };
 
 /// Check a scene (all names resolve, it steps), a run folder (checkpoints verify, rewards re-score) or a task.
 #[derive(Args)]
@@ -43,7 +48,8 @@ impl Check {
         let setup = Setup::read(&Source::read(path)?, &self.overrides, models(&self.models)?)?;
         check_setup(&setup)?;
         let (task, terms) = (setup.task.spec().name, setup.graphs[0].term_names());
-        let document = json!({"scene": path, "ok": true, "task": task, "reward": setup.reward, "terms": terms});
+        let document =
+            json!({"scene": path, "ok": true, "task": task, "reward": setup.reward, "terms": terms});
         output.answer(&document, || {
             format!("{}: ok\n  task {task}, reward {}: {}", path.display(), setup.reward, terms.join(", "))
         })
@@ -58,7 +64,8 @@ fn check_run(path: &Path, output: &Output) -> Result<(), Failure> {
 }
 
 fn run_text(found: &RunCheck) -> String {
-    let mark = |fault: Option<&String>| fault.map_or_else(|| "ok".to_string(), |why| format!("DAMAGED: {why}"));
+    let mark =
+        |fault: Option<&String>| fault.map_or_else(|| "ok".to_string(), |why| format!("DAMAGED: {why}"));
     let mut lines = Vec::new();
     for checkpoint in &found.checkpoints {
         lines.push(format!("  checkpoint {}  {}", checkpoint.name, mark(checkpoint.fault.as_ref())));
@@ -68,7 +75,9 @@ fn run_text(found: &RunCheck) -> String {
     }
     let (episodes, steps) = (found.episodes, found.steps);
     lines.push(match found.differing_steps {
-        0 => format!("  {episodes} recorded episodes, {steps} steps: re-scored, all bits equal to what was paid"),
+        0 => format!(
+            "  {episodes} recorded episodes, {steps} steps: re-scored, all bits equal to what was paid"
+        ),
         n => format!("  {episodes} recorded episodes: {n} of {steps} steps DIFFER from what was paid"),
     });
     lines.join("\n")
@@ -76,5 +85,49 @@ fn run_text(found: &RunCheck) -> String {
 
 fn check_task(name: &str, output: &Output) -> Result<(), Failure> {
     let task = task(name)?;
-    output.answer(&json!({"task": task.spec().name}), || name.to_string())
+    let rewards = check_rewards(task.spec())?;
+    match carrot_sim::check_task(&task, PLAY) {
+        Ok(report) => {
+            let signals = report
+                .signals
+                .iter()
+                .map(|(name, low, high)| json!({"name": name, "low": low, "high": high}));
+            let document = json!({
+                "task": name,
+                "ok": true,
+                "rewards": rewards,
+                "episodes": report.episodes,
+                "causes": report.causes.iter().copied().collect::<BTreeMap<_, _>>(),
+                "signals": signals.collect::<Vec<_>>(),
+            });
+            output.answer(&document, || task_text(name, &rewards, &report))
+        }
+        Err(findings) => {
+            let found: Vec<_> =
+                findings.iter().map(|f| json!({"rule": f.rule, "message": f.message})).collect();
+            output.answer(&json!({"task": name, "ok": false, "findings": found}), || {
+                findings.iter().map(|finding| format!("  {finding}")).collect::<Vec<_>>().join("\n")
+            })?;
+            Err(Failure::Wrong(format!("{name} breaks {} promises of a task", findings.len())))
+        }
+    }
+}
+
+fn task_text(name: &str, rewards: &[&str], report: &CheckReport) -> String {
+    let causes = report.causes.iter().filter(|(_, count)| *count > 0);
+    let causes: Vec<_> = causes.map(|(cause, count)| format!("{count} by {cause}")).collect();
+    let signals = report
+        .signals
+        .iter()
+        .map(|(name, low, high)| vec![format!("    {name}"), format!("{low} to {high}")]);
+    format!(
+        "{name}: ok\n  steps under each of its rewards: {}\n  {} steps of {} rows at random: {} episodes ended ({})\n  \
+         signals seen{}",
+        rewards.join(", "),
+        PLAY.steps,
+        PLAY.rows,
+        report.episodes,
+        causes.join(", "),
+        table(&["", ""], &signals.collect::<Vec<_>>())
+    )
 }

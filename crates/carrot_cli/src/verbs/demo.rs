@@ -154,7 +154,9 @@ mod tests {
 
     #[test]
     fn templates_are_valid() {
-        assert!(ProgressStyle::with_template(OVERALL).is_ok() && ProgressStyle::with_template(WORKER).is_ok());
+        assert!(
+            ProgressStyle::with_template(OVERALL).is_ok() && ProgressStyle::with_template(WORKER).is_ok()
+        );
     }
 
     #[test]

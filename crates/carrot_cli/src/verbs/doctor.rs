@@ -21,7 +21,12 @@ impl Doctor {
             };
             table(&["", "what", "found"], &findings.iter().map(row).collect::<Vec<_>>())
         })?;
-        let missing: Vec<&str> = findings.iter().filter(|finding| !finding.ok).map(|finding| finding.what).collect();
-        if missing.is_empty() { Ok(()) } else { Err(Failure::Missing(format!("not available: {}", missing.join(", ")))) }
+        let missing: Vec<&str> =
+            findings.iter().filter(|finding| !finding.ok).map(|finding| finding.what).collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::Missing(format!("not available: {}", missing.join(", "))))
+        }
     }
 }

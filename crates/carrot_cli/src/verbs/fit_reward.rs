@@ -13,8 +13,10 @@ use crate::output::Output;
 
 /// Fit a reward model to the truth (success) of scripted episodes; terms then use it as Model(name: "..").
 #[derive(Args)]
-#[command(after_help = "Example:\n  carrot fit-reward scenes/reach.ron --name near --out near.safetensors\n  \
-    carrot train scenes/reach.ron --model near=near.safetensors 'reward=[(name: \"near\", kind: Model(name: \"near\"))]'")]
+#[command(
+    after_help = "Example:\n  carrot fit-reward scenes/reach.ron --name near --out near.safetensors\n  \
+    carrot train scenes/reach.ron --model near=near.safetensors 'reward=[(name: \"near\", kind: Model(name: \"near\"))]'"
+)]
 pub(crate) struct FitReward {
     /// Scene file (RON); its task and signals are used
     scene: PathBuf,
@@ -55,7 +57,7 @@ impl FitReward {
         let episodes = record_for_fit(&setup, &options)?;
         output.note("fitting");
         let (model, report) = fit_success(&setup, &options, &episodes)?;
-        save_model(&model, &self.out)?;
+        save_model(&model, &std::path::absolute(&self.out).map_err(Failure::Output)?)?;
         let document = json!({"model": self.out, "name": self.name, "report": report});
         output.answer(&document, || {
             let auc = report.held_out_auc.map_or("not defined: one class only".into(), |auc| format!("{auc:.4}"));

@@ -40,7 +40,9 @@ impl Rescore {
         });
         output.answer(&document, || self.text(&episodes, steps, differing))?;
         match (&self.reward, differing) {
-            (None, 1..) => Err(Failure::Wrong(format!("{differing} of {steps} steps differ from what was paid"))),
+            (None, 1..) => {
+                Err(Failure::Wrong(format!("{differing} of {steps} steps differ from what was paid")))
+            }
             _ => Ok(()),
         }
     }
@@ -67,7 +69,9 @@ impl Rescore {
             _ => format!("the last {ROWS} of {} episodes; all are in --json\n", episodes.len()),
         };
         let verdict = match (&self.reward, differing) {
-            (None, 0) => format!("{} episodes, {steps} steps: all bits equal to what was paid", episodes.len()),
+            (None, 0) => {
+                format!("{} episodes, {steps} steps: all bits equal to what was paid", episodes.len())
+            }
             (None, _) => format!("{differing} of {steps} steps differ from what was paid"),
             (Some(file), _) => format!("{} episodes, {steps} steps under {}", episodes.len(), file.display()),
         };

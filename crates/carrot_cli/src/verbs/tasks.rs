@@ -38,9 +38,7 @@ impl Tasks {
 fn list(output: &Output) -> Result<(), Failure> {
     let tasks: Vec<_> = carrot_tasks::task_names().into_iter().filter_map(carrot_tasks::build_task).collect();
     let rewards = |spec: &TaskSpec| spec.rewards.iter().map(|reward| reward.name).collect::<Vec<_>>();
-    let brief = |spec: &TaskSpec| {
-        json!({"name": spec.name, "family": spec.family, "about": spec.about, "rewards": rewards(spec)})
-    };
+    let brief = |spec: &TaskSpec| json!({"name": spec.name, "family": spec.family, "about": spec.about, "rewards": rewards(spec)});
     let document = tasks.iter().map(|task| brief(task.spec())).collect::<Vec<_>>();
     output.answer(&document, || {
         let row = |spec: &TaskSpec| vec![spec.name.into(), rewards(spec).join(" "), spec.about.into()];

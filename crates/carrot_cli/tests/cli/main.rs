@@ -84,7 +84,10 @@ fn examples_in_helps_parse() {
     for verb in VERBS {
         let args: Vec<&str> = verb.iter().copied().chain(["--help"]).collect();
         let help = succeed(here.path(), &args);
-        let examples = help.lines().filter_map(|line| line.strip_prefix("  carrot ")).filter(|line| !line.contains('\''));
+        let examples = help
+            .lines()
+            .filter_map(|line| line.strip_prefix("  carrot "))
+            .filter(|line| !line.contains('\''));
         for example in examples {
             // With --help at its end clap reads the line up to there and does nothing.
             let words: Vec<&str> = example.split_whitespace().chain(["--help"]).collect();
@@ -100,14 +103,19 @@ fn lists_and_pages_are_json_on_request() {
     let here = tempfile::tempdir().unwrap();
     let (tasks, code) = json(here.path(), &["tasks", "list"]);
     assert_eq!(code, Some(0));
-    let names: Vec<&str> = tasks.as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        tasks.as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"CartPole-v1") && names.contains(&"MountainCar-v0"), "{names:?}");
     for task in &names {
         let (page, code) = json(here.path(), &["tasks", "show", task]);
         assert_eq!((code, page["name"].as_str()), (Some(0), Some(*task)));
-        let farmable: Vec<_> = page["rewards"].as_array().unwrap().iter().filter(|r| r["farmed_by"].is_string()).collect();
+        let farmable: Vec<_> =
+            page["rewards"].as_array().unwrap().iter().filter(|r| r["farmed_by"].is_string()).collect();
         let scripts: Vec<_> = page["scripts"].as_array().unwrap().iter().map(|s| &s["name"]).collect();
-        assert!(!farmable.is_empty() && farmable.iter().all(|r| scripts.contains(&&r["farmed_by"])), "{task}");
+        assert!(
+            !farmable.is_empty() && farmable.iter().all(|r| scripts.contains(&&r["farmed_by"])),
+            "{task}"
+        );
         assert!(page["signals"].as_array().unwrap().iter().all(|s| s["description"] != ""), "{task}");
         let text = succeed(here.path(), &["tasks", "show", task]);
         assert!(text.contains("Signals: what rewards may read"), "{text}");
@@ -123,18 +131,33 @@ fn lists_and_pages_are_json_on_request() {
 }
 
 #[test]
+fn every_task_passes_its_check() {
+    let here = tempfile::tempdir().unwrap();
+    for task in json(here.path(), &["tasks", "list"]).0.as_array().unwrap() {
+        let (found, code) = json(here.path(), &["check", task["name"].as_str().unwrap()]);
+        assert_eq!((code, found["ok"].as_bool()), (Some(0), Some(true)), "{found}");
+        assert_eq!(found["rewards"], task["rewards"]);
+        assert!(found["episodes"].as_u64().unwrap() > 0, "{found}");
+    }
+}
+
+#[test]
 fn the_doctor_finds_libtorch() {
     let here = tempfile::tempdir().unwrap();
     let (findings, code) = json(here.path(), &["doctor"]);
     assert_eq!(code, Some(0), "{findings}");
-    assert!(findings.as_array().unwrap().iter().any(|f| f["what"] == "libtorch on the CPU" && f["ok"] == true));
+    assert!(
+        findings.as_array().unwrap().iter().any(|f| f["what"] == "libtorch on the CPU" && f["ok"] == true)
+    );
 }
 
 #[test]
 fn nobody_has_to_read_to_the_end() {
     let here = tempfile::tempdir().unwrap();
-    for args in [&["tasks", "list"][..], &["kinds", "list"], &["--help"], &["train", "nowhere.ron", "--json"]] {
-        let mut child = carrot(here.path(), args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for args in [&["tasks", "list"][..], &["kinds", "list"], &["--help"], &["train", "nowhere.ron", "--json"]]
+    {
+        let mut child =
+            carrot(here.path(), args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         drop(child.stderr.take());
         let expected = if args.contains(&"train") { 2 } else { 0 };
@@ -158,7 +181,18 @@ fn a_full_disk_behind_stdout_is_told() {
 fn speed_is_measured_for_one_case() {
     let here = tempfile::tempdir().unwrap();
     for reward in ["none", "four-terms", "shaped"] {
-        let args = ["bench", "step", "--task", "CartPole-v1", "--num-envs", "16", "--secs", "0.01", "--reward", reward];
+        let args = [
+            "bench",
+            "step",
+            "--task",
+            "CartPole-v1",
+            "--num-envs",
+            "16",
+            "--secs",
+            "0.01",
+            "--reward",
+            reward,
+        ];
         let (rates, code) = json(here.path(), &args);
         assert_eq!(code, Some(0), "{rates}");
         assert!(rates[0]["median"].as_f64().unwrap() > 0.0, "{rates}");

@@ -90,12 +90,14 @@ fn a_fitted_model_can_be_trained_on() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
     scene(here);
-    let fit = ["fit-reward", "scene.ron", "task=MountainCar-v0", "--out", "flag.safetensors", "--name", "flag"];
+    let fit =
+        ["fit-reward", "scene.ron", "task=MountainCar-v0", "--out", "flag.safetensors", "--name", "flag"];
     let (fitted, code) = json(here, &[&fit[..], &["--episodes", "20"]].concat());
     assert_eq!(code, Some(0), "{fitted:#}");
     assert!(fitted["report"]["held_out_auc"].as_f64().unwrap() > 0.5, "{fitted:#}");
     let reward = "reward=[(name: \"flag\", kind: Model(name: \"flag\"))]";
-    let train = ["train", "scene.ron", "task=MountainCar-v0", "shadows={}", reward, "--run-dir", "run", "--quiet"];
+    let train =
+        ["train", "scene.ron", "task=MountainCar-v0", "shadows={}", reward, "--run-dir", "run", "--quiet"];
     let (trained, code) = json(here, &[&train[..], &["--model", "flag=flag.safetensors"]].concat());
     assert_eq!(code, Some(0), "{trained:#}");
     let (found, code) = json(here, &["check", "run"]);
@@ -148,7 +150,16 @@ fn a_run_in_use_is_refused_and_signals_leave_a_checkpoint() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
     scene(here);
-    let long = ["train", "scene.ron", "--run-dir", "run", "--total-steps", "1000000000", "--checkpoint-every", "1000000"];
+    let long = [
+        "train",
+        "scene.ron",
+        "--run-dir",
+        "run",
+        "--total-steps",
+        "1000000000",
+        "--checkpoint-every",
+        "1000000",
+    ];
     let mut training = Training::start(here, &long);
     training.wait_for(3);
     let (refused, code) = json(here, &["resume", "run"]);

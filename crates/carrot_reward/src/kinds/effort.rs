@@ -29,7 +29,11 @@ impl Kind for Effort {
             None => scope.actions.iter().filter_map(|name| scope.resolve(name)).collect(),
             Some(node) => {
                 let Some(items) = node.items() else {
-                    reader.refuse("signals", "expected a list of signal names", "write `signals: [\"a\", \"b\"]`");
+                    reader.refuse(
+                        "signals",
+                        "expected a list of signal names",
+                        "write `signals: [\"a\", \"b\"]`",
+                    );
                     return None;
                 };
                 let mut signals = Vec::new();

@@ -30,7 +30,11 @@ impl Kind for Model {
         if !scope.models.contains(&name.value) {
             if scope.models.is_empty() {
                 let help = "fit one first: `carrot fit-reward RUN --help`";
-                reader.refuse("name", format!("no reward model `{}`: this run offers none", name.value), help);
+                reader.refuse(
+                    "name",
+                    format!("no reward model `{}`: this run offers none", name.value),
+                    help,
+                );
             } else {
                 reader.diagnostics().unknown_name(&name.span, "reward model", &name.value, &scope.models);
             }

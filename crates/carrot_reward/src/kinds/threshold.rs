@@ -43,7 +43,11 @@ impl Kind for Threshold {
         }
         let (above, below) = (above.unwrap_or(f32::NEG_INFINITY), below.unwrap_or(f32::INFINITY));
         if above >= below {
-            reader.refuse("below", "no value lies between the bounds", "`above` must be smaller than `below`");
+            reader.refuse(
+                "below",
+                "no value lies between the bounds",
+                "`above` must be smaller than `below`",
+            );
             return None;
         }
         Some(Self { signal: signal?, above, below })

@@ -68,7 +68,13 @@ pub struct Tolerance {
 
 impl Tolerance {
     /// A tolerance from its parameters; the scale of the kernel follows from them.
-    pub fn new(signal: SignalRef, bounds: (f32, f32), margin: f32, sigmoid: Sigmoid, value_at_margin: f32) -> Self {
+    pub fn new(
+        signal: SignalRef,
+        bounds: (f32, f32),
+        margin: f32,
+        sigmoid: Sigmoid,
+        value_at_margin: f32,
+    ) -> Self {
         Self { signal, bounds, margin, sigmoid, value_at_margin, scale: sigmoid.scale(value_at_margin) }
     }
 }
@@ -83,7 +89,10 @@ impl Kind for Tolerance {
             ("signal", "name of a scalar signal"),
             ("bounds", "(low, high) within which the value is 1"),
             ("margin", "distance at which it has fallen to value_at_margin; default 0, a hard edge"),
-            ("sigmoid", "Gaussian, Hyperbolic, LongTail, Reciprocal, Cosine, Linear, Quadratic, TanhSquared; default Gaussian"),
+            (
+                "sigmoid",
+                "Gaussian, Hyperbolic, LongTail, Reciprocal, Cosine, Linear, Quadratic, TanhSquared; default Gaussian",
+            ),
             ("value_at_margin", "default 0.1"),
         ],
         misleads: "It pays per step: being nearly there for long is worth more than being there once, so an agent \
@@ -105,7 +114,9 @@ impl Kind for Tolerance {
             return None;
         }
         if !(lowest..1.0).contains(&value) {
-            let message = format!("`value_at_margin` is {value}, {sigmoid:?} needs it in [0, 1), above 0 unless it reaches 0");
+            let message = format!(
+                "`value_at_margin` is {value}, {sigmoid:?} needs it in [0, 1), above 0 unless it reaches 0"
+            );
             reader.refuse("value_at_margin", message, "the default is 0.1");
             return None;
         }

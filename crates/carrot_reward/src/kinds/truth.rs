@@ -54,7 +54,13 @@ impl Kind for Truth {
             *raw = match self.source {
                 TruthSource::Success => f32::from(u8::from(step.success[row])),
                 TruthSource::Score => step.score[row],
-                TruthSource::FinalScore => if last { step.score[row] } else { 0.0 },
+                TruthSource::FinalScore => {
+                    if last {
+                        step.score[row]
+                    } else {
+                        0.0
+                    }
+                }
             };
         }
     }

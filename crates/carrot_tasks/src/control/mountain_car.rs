@@ -286,7 +286,7 @@ const REWARDS: [DefaultReward; 4] = [
         name: "sparse",
         about: "Gymnasium's reward: -1 for every step.",
         ron: r#"[
-    (name: "time_penalty", kind: TimePenalty(), weight: -1.0),
+    (name: "time_penalty", kind: TimePenalty()),
 ]"#,
         farmed_by: None,
     },
@@ -294,7 +294,7 @@ const REWARDS: [DefaultReward; 4] = [
         name: "shaped",
         about: "Gymnasium's reward and a potential that rises as the missing energy shrinks.",
         ron: r#"[
-    (name: "time_penalty", kind: TimePenalty(), weight: -1.0),
+    (name: "time_penalty", kind: TimePenalty()),
     (
         name: "energy_potential",
         kind: Distance(signal: "energy_deficit"),
@@ -316,7 +316,7 @@ const REWARDS: [DefaultReward; 4] = [
         name: "mixed",
         about: "All of them: Gymnasium's reward, the potential and the pay for speed.",
         ron: r#"[
-    (name: "time_penalty", kind: TimePenalty(), weight: -1.0),
+    (name: "time_penalty", kind: TimePenalty()),
     (
         name: "energy_potential",
         kind: Distance(signal: "energy_deficit"),
