@@ -1,3 +1,5 @@
+//! The checker finds what broken tasks break.
+
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says what it needs")]
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -217,7 +217,7 @@ fn judge(signals: Res<Signals>, mut ends: ResMut<Ends>) {
 /// 1 within the tolerance, falling to 0.1 at 10 cm beyond it (a Gaussian, as in dm_control).
 fn score(distance: f32) -> f32 {
     let beyond = (distance - TOLERANCE).max(0.0) / 0.1;
-    libm::expf(-2.302_585_1 * beyond * beyond)
+    libm::expf(-std::f32::consts::LN_10 * beyond * beyond)
 }
 
 fn sense(rows: Res<ActiveRows>, signals: Res<Signals>, mut observations: ResMut<Observations>) {
