@@ -33,7 +33,7 @@ pub(crate) fn train_to_the_end(mut run: Run, quiet: bool, output: &Output) -> Re
         })?;
     }
     interrupt.exit_at_once();
-    let evaluation = evaluate_run(&mut run)?;
+    let evaluation = evaluate_run(&run)?;
     run.append_metrics(evaluation.tags())?;
     let document = json!({
         "run": folder,

@@ -81,9 +81,7 @@ pub fn run_step_bench(bench: &StepBench) -> Result<StepRate, LabError> {
     let actions = random_actions(&setup, bench.num_envs);
     let mut rollout = |env: &mut carrot_sim::VecEnv| -> Result<(), LabError> {
         env.begin_rollout();
-        for t in 0..NUM_STEPS {
-            env.step(&actions[t % ACTION_BATCHES])?;
-        }
+        env.on_threads(|env| (0..NUM_STEPS).try_for_each(|t| env.step(&actions[t % ACTION_BATCHES])))?;
         if !setup.graphs.is_empty() {
             env.finalise_with(|rollout| {
                 ledger.finalise(&setup.graphs, &revision, &mut models, &catalog, rollout)

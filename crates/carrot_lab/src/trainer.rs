@@ -176,13 +176,16 @@ impl Trainer {
     fn collect(&mut self) -> Result<(), LabError> {
         self.env.begin_rollout();
         let (n, steps) = (self.env.config().num_envs, self.env.config().num_steps);
-        for t in 0..steps {
-            let global = self.state.env_steps / n as u64 + t as u64;
-            let obs: Vec<PartSlice<'_>> = self.env.current_obs();
-            self.ppo.act(&obs, global, false, &mut self.actions)?;
-            self.env.step(&self.actions)?;
-        }
-        Ok(())
+        let first = self.state.env_steps / n as u64;
+        let (ppo, actions) = (&mut self.ppo, &mut self.actions);
+        self.env.on_threads(|env| {
+            for t in 0..steps {
+                let obs: Vec<PartSlice<'_>> = env.current_obs();
+                ppo.act(&obs, first + t as u64, false, actions)?;
+                env.step(actions)?;
+            }
+            Ok(())
+        })
     }
 
     /// Everything needed to go on from here, as named parts.

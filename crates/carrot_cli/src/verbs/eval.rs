@@ -46,7 +46,7 @@ impl Eval {
         }
         let trainer = run.trainer()?;
         let (revision, env_steps) = (trainer.revision().clone(), trainer.env_steps());
-        let mut actor = match script {
+        let actor = match script {
             Some(script) => Actor::Script(script),
             None if self.actor == RANDOM => Actor::Random,
             None => Actor::Policy { ppo: trainer.ppo(), explore: false },
@@ -55,7 +55,7 @@ impl Eval {
         let episodes = self.episodes.unwrap_or(spec.episodes) as usize;
         let seed = self.seed.unwrap_or(spec.seed);
         let mut models = load_models(&setup.models)?;
-        let evaluation = evaluate(setup, &revision, &mut models, &mut actor, episodes, seed)?;
+        let evaluation = evaluate(setup, &revision, &mut models, &actor, episodes, seed)?;
         let document = json!({
             "run": self.run,
             "task": setup.task.spec().name,

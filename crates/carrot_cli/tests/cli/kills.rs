@@ -59,14 +59,18 @@ fn twenty_kills_change_nothing() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
     fs::write(here.join("scene.ron"), SCENE).unwrap();
-    let train = |run: &'static str| ["train", "scene.ron", "--run-dir", run, "--checkpoint-every", "4", "--quiet"];
+    let train =
+        |run: &'static str| ["train", "scene.ron", "--run-dir", run, "--checkpoint-every", "4", "--quiet"];
     succeed(here, &train("undisturbed"));
 
     let run = here.join("killed");
     for kill in 0..KILLS {
         let begun = run.join("meta.json").exists() && run.join("checkpoints").join("latest").exists();
-        let args: Vec<&str> =
-            if begun { vec!["resume", "killed", "--checkpoint-every", "4", "--quiet"] } else { train("killed").to_vec() };
+        let args: Vec<&str> = if begun {
+            vec!["resume", "killed", "--checkpoint-every", "4", "--quiet"]
+        } else {
+            train("killed").to_vec()
+        };
         if !begun && run.exists() {
             fs::remove_dir_all(&run).unwrap();
         }

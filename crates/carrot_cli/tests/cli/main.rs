@@ -1,6 +1,7 @@
 //! The `carrot` binary as its users meet it: help, mistakes, exit codes, JSON, and a small training from end to end.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod kills;
 mod mistakes;
 mod runs;
 

@@ -3,8 +3,8 @@
 use bevy_ecs::prelude::*;
 use carrot_physics::{Hand, HandSpec, PhysicsRow};
 use carrot_sim::{
-    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, Column, ColumnMut, DefaultReward, Drawing,
-    Ends, FaultSource, Faults, ObsPart, Observations, RowKeys, Script, ScriptView, Shape, SignalId,
+    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, Column, ColumnMut, DefaultReward,
+    Drawing, Ends, FaultSource, Faults, ObsPart, Observations, RowKeys, Script, ScriptView, Shape, SignalId,
     SignalKind, SignalSpec, Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state, unit_f32,
 };
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,9 @@ impl Default for Reach {
 }
 
 fn signals() -> Vec<SignalSpec> {
-    let vec3 = |name: &str, unit: &str, range, about: &str| SignalSpec::new(name, SignalKind::Vec3, unit, range, about);
+    let vec3 = |name: &str, unit: &str, range, about: &str| {
+        SignalSpec::new(name, SignalKind::Vec3, unit, range, about)
+    };
     vec![
         vec3("tool_position", "m", (-0.3, 0.5), "Point between the fingertips; the table's top is z = 0."),
         vec3("tool_velocity", "m/s", (-1.0, 1.0), "Velocity of that point."),
@@ -97,7 +99,12 @@ fn signals() -> Vec<SignalSpec> {
         vec3("tool_to_goal", "m", (-0.6, 0.6), "From the tool to the goal."),
         SignalSpec::scalar("goal_distance", "m", (0.0, 0.9), "Distance from the tool to the goal."),
         SignalSpec::scalar("tool_speed", "m/s", (0.0, 1.5), "Speed of the tool."),
-        SignalSpec::scalar("finger_opening", "m", (-0.02, 0.12), "Distance between the fingers' inner faces."),
+        SignalSpec::scalar(
+            "finger_opening",
+            "m",
+            (-0.02, 0.12),
+            "Distance between the fingers' inner faces.",
+        ),
         SignalSpec::flag("table_contact", "The hand touched the table in this step."),
     ]
 }
@@ -245,7 +252,11 @@ fn norm(v: [f32; 3]) -> f32 {
 
 const SCRIPTS: [Script; 2] = [
     Script { name: "expert", about: "Moves straight to the goal and slows down there.", act: move_to_goal },
-    Script { name: "pump", about: "Runs to and fro beside the goal: coming near pays, leaving costs nothing.", act: pump },
+    Script {
+        name: "pump",
+        about: "Runs to and fro beside the goal: coming near pays, leaving costs nothing.",
+        act: pump,
+    },
 ];
 
 fn move_to_goal(view: &ScriptView<'_>, action: &mut [f32]) {
