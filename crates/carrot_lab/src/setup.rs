@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use carrot_learn::PpoConfig;
 use carrot_reward::{Graph, KindRegistry, Revision, RewardPlugin, Scope};
-use carrot_scene::{Diagnostics, NodeRef, SceneSpec, Source};
+use carrot_scene::{Diagnostics, NodeRef, SceneSpec, Shape, Source, Spanned};
 use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
 
 /// Reward models that a run offers: name and file.
@@ -128,9 +128,15 @@ fn read_learner(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<PpoConf
     }
 }
 
+/// The name of a default reward: in quotes, or bare as in `reward=sparse` on the command line.
+fn default_name(node: &NodeRef) -> Option<Spanned<String>> {
+    let bare = || node.variant().filter(|(_, arguments)| arguments.shape() == Shape::Unit).map(|(name, _)| name);
+    node.string().or_else(bare)
+}
+
 /// Name of a reward node: that of a default reward, or `own` for a list of terms.
 fn reward_name(node: &NodeRef) -> String {
-    node.string().map_or_else(|| "own".into(), |name| name.value)
+    default_name(node).map_or_else(|| "own".into(), |name| name.value)
 }
 
 /// Reads a graph from a list of terms, or one of the task's rewards by name.
@@ -143,7 +149,7 @@ fn read_graph(
     columns: &mut usize,
     diagnostics: &mut Diagnostics,
 ) -> Option<Graph> {
-    let Some(wanted) = node.string() else {
+    let Some(wanted) = default_name(node) else {
         return Graph::read(name, node, kinds, scope, columns, diagnostics);
     };
     let rewards = &task.spec().rewards;

@@ -121,7 +121,8 @@ pub(crate) fn write_file(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> Re
 /// # Errors
 /// [`RecordError::Io`]; the old contents then stand, or the new ones do.
 pub fn replace_file(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    // The parent of a bare file name is empty.
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
     let temporary = Path::new(&temporary);

@@ -57,7 +57,7 @@ impl FitReward {
         let episodes = record_for_fit(&setup, &options)?;
         output.note("fitting");
         let (model, report) = fit_success(&setup, &options, &episodes)?;
-        save_model(&model, &std::path::absolute(&self.out).map_err(Failure::Output)?)?;
+        save_model(&model, &self.out)?;
         let document = json!({"model": self.out, "name": self.name, "report": report});
         output.answer(&document, || {
             let auc = report.held_out_auc.map_or("not defined: one class only".into(), |auc| format!("{auc:.4}"));

@@ -29,7 +29,7 @@ impl Kind for Model {
         let name = reader.spanned::<String>("name")?;
         if !scope.models.contains(&name.value) {
             if scope.models.is_empty() {
-                let help = "fit one first: `carrot fit-reward RUN --help`";
+                let help = "fit one first: `carrot fit-reward --help`";
                 reader.refuse(
                     "name",
                     format!("no reward model `{}`: this run offers none", name.value),
