@@ -57,7 +57,8 @@ pub fn jobs() -> Vec<Job> {
     jobs
 }
 
-/// Trains every job below `runs`, `workers` at a time, and writes the report.
+/// Trains every job below `runs`, `workers` at a time, and writes the report; a demonstration that is stopped
+/// reports the runs that were finished.
 ///
 /// # Errors
 /// The first error of a job; the other jobs then stop at their next update.
@@ -78,7 +79,8 @@ pub fn run_demo(
             scope.spawn(|| {
                 while let Some(job) = pop(&queue).filter(|_| !stop.load(Ordering::Relaxed)) {
                     match run_job(&job, runs, overrides, stop, on_event) {
-                        Ok(folder) => {
+                        Ok(None) => {}
+                        Ok(Some(folder)) => {
                             let place = order.iter().position(|j| *j == job).unwrap_or(0);
                             lock(&folders).push((place, folder));
                         }
@@ -114,7 +116,7 @@ fn run_job(
     overrides: &[String],
     stop: &AtomicBool,
     on_event: &(dyn Fn(DemoEvent<'_>) + Sync),
-) -> Result<PathBuf, LabError> {
+) -> Result<Option<PathBuf>, LabError> {
     on_event(DemoEvent::Started(job));
     let (name, text) = SCENES[job.scene];
     let mut all = vec![
@@ -132,11 +134,13 @@ fn run_job(
     };
     let mut run = Run::start(setup, &options)?;
     let total = run.trainer().total_steps();
-    run.train(stop, |row| on_event(DemoEvent::Progress(job, row.env_steps, total)))?;
+    if !run.train(stop, |row| on_event(DemoEvent::Progress(job, row.env_steps, total)))? {
+        return Ok(None);
+    }
     let evaluation = evaluate_run(&run)?;
     run.append_metrics(evaluation.tags())?;
     on_event(DemoEvent::Finished(job, &evaluation));
-    Ok(run.path().to_path_buf())
+    Ok(Some(run.path().to_path_buf()))
 }
 
 /// Evaluates the policy of a run as its scene says.

@@ -130,7 +130,8 @@ fn read_learner(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<PpoConf
 
 /// The name of a default reward: in quotes, or bare as in `reward=sparse` on the command line.
 fn default_name(node: &NodeRef) -> Option<Spanned<String>> {
-    let bare = || node.variant().filter(|(_, arguments)| arguments.shape() == Shape::Unit).map(|(name, _)| name);
+    let bare =
+        || node.variant().filter(|(_, arguments)| arguments.shape() == Shape::Unit).map(|(name, _)| name);
     node.string().or_else(bare)
 }
 
