@@ -78,6 +78,14 @@ fn shards_resume_and_rescoring_agree_with_one_undisturbed_run() {
     assert_eq!(one.len(), 8);
     assert_eq!(one, two);
 
+    // A run goes on only as what it was begun as.
+    drop(resumed);
+    let config = RunPaths::new(folder.path().join("resumed")).config();
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("update_epochs: 2", "update_epochs: 3")).unwrap();
+    assert!(Run::resume(&folder.path().join("resumed"), None).is_err());
+    std::fs::write(&config, text).unwrap();
+
     // 960 steps of 6 envs and 50-step episodes: 3 whole episodes each, truncated.
     for name in ["undisturbed", "resumed"] {
         let episodes = rescore::rescore_run(&folder.path().join(name), None).unwrap();

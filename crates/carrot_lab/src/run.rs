@@ -122,11 +122,16 @@ impl Run {
     /// Goes on where the newest valid checkpoint stands.
     ///
     /// # Errors
-    /// When the folder is no run or in use, or holds no valid checkpoint.
+    /// When the folder is no run or in use, its configuration was changed, or it holds no valid checkpoint.
     pub fn resume(path: &Path, checkpoint_every: Option<u64>) -> Result<Self, LabError> {
         let folder = RunFolder::open(path)?;
         let meta = folder.meta()?;
         let source = Source::read(folder.paths().config())?;
+        if content_hash(source.text().as_bytes()) != meta.config_hash {
+            let message =
+                format!("{} was changed since the run began; start a new run with it", source.name());
+            return Err(LabError::Refused(message));
+        }
         let setup = Setup::read::<&str>(&source, &[], find_models(folder.paths().root())?)?;
         let cuda = meta.facts.get("device").is_some_and(|d| d == device_name(Device::Cuda));
         let device = if cuda { Device::Cuda } else { Device::Cpu };

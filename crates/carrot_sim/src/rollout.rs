@@ -145,35 +145,15 @@ impl Rollout {
 
     /// The observation rows at step `t`, split at shard bounds: `[shard][part]`.
     pub(crate) fn obs_at(&mut self, t: usize, bounds: &[usize]) -> Vec<Vec<PartSliceMut<'_>>> {
-        let n = self.num_envs;
-        let mut shards: Vec<Vec<_>> =
-            (1..bounds.len()).map(|_| Vec::with_capacity(self.sizes.len())).collect();
-        for (part, &size) in self.obs.iter_mut().zip(&self.sizes) {
-            let mut rest = part.slice_mut(t * n * size..(t + 1) * n * size);
-            for (shard, pair) in shards.iter_mut().zip(bounds.windows(2)) {
-                let (own, tail) = rest.split_at((pair[1] - pair[0]) * size);
-                shard.push(own);
-                rest = tail;
-            }
-        }
-        shards
+        split_parts(&mut self.obs, &self.sizes, self.num_envs, t, bounds)
     }
 
     /// Where each shard writes step `t`.
     pub(crate) fn outs(&mut self, t: usize, bounds: &[usize]) -> Vec<StepOut<'_>> {
         let n = self.num_envs;
         let cells = t * n..(t + 1) * n;
-        // Field borrows are taken apart here, so that observations can be split by a method.
         let Self { obs, sizes, raw, raw_columns, signals, signal_columns, .. } = self;
-        let mut parts: Vec<Vec<PartSliceMut<'_>>> = (1..bounds.len()).map(|_| Vec::new()).collect();
-        for (part, &size) in obs.iter_mut().zip(sizes.iter()) {
-            let mut rest = part.slice_mut((t + 1) * n * size..(t + 2) * n * size);
-            for (shard, pair) in parts.iter_mut().zip(bounds.windows(2)) {
-                let (own, tail) = rest.split_at((pair[1] - pair[0]) * size);
-                shard.push(own);
-                rest = tail;
-            }
-        }
+        let parts = split_parts(obs, sizes, n, t + 1, bounds);
         let raw = split_columns(&mut raw[t * *raw_columns * n..][..*raw_columns * n], n, bounds);
         let signals = match signals {
             Some(log) => {
@@ -204,6 +184,26 @@ impl Rollout {
             })
             .collect()
     }
+}
+
+/// Splits the rows of every part at step `t` at shard bounds: `[shard][part]`.
+fn split_parts<'a>(
+    parts: &'a mut [PartData],
+    sizes: &[usize],
+    n: usize,
+    t: usize,
+    bounds: &[usize],
+) -> Vec<Vec<PartSliceMut<'a>>> {
+    let mut shards: Vec<Vec<_>> = (1..bounds.len()).map(|_| Vec::with_capacity(sizes.len())).collect();
+    for (part, &size) in parts.iter_mut().zip(sizes) {
+        let mut rest = part.slice_mut(t * n * size..(t + 1) * n * size);
+        for (shard, pair) in shards.iter_mut().zip(bounds.windows(2)) {
+            let (own, tail) = rest.split_at((pair[1] - pair[0]) * size);
+            shard.push(own);
+            rest = tail;
+        }
+    }
+    shards
 }
 
 /// Splits one value per row at shard bounds.
