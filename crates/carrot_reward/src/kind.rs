@@ -301,9 +301,10 @@ impl KindRegistry {
         self.0.iter().find(|entry| entry.doc.name == name).map(|entry| entry.read)
     }
 
-    /// Adds the systems of all kinds to a shard.
-    pub(crate) fn add_systems(&self, app: &mut App) {
-        for (order, entry) in self.0.iter().enumerate() {
+    /// Adds the systems of the kinds that are used to a shard.
+    pub(crate) fn add_systems(&self, app: &mut App, used: &[&str]) {
+        let used = self.0.iter().filter(|entry| used.contains(&entry.doc.name));
+        for (order, entry) in used.enumerate() {
             (entry.add_system)(app, order);
         }
     }

@@ -49,7 +49,14 @@ impl RewardPlugin {
 
 impl Plugin for RewardPlugin {
     fn build(&self, app: &mut App) {
-        self.kinds.add_systems(app);
+        let nodes = self.graphs.iter().flat_map(|graph| &graph.nodes);
+        let used: Vec<&str> = nodes
+            .filter_map(|node| match &node.body {
+                Body::Term(kind, _) => Some(kind.doc().name),
+                Body::Combine(..) => None,
+            })
+            .collect();
+        self.kinds.add_systems(app, &used);
         let world = app.world_mut();
         world.insert_resource(InForce(self.revision.number));
         for (index, graph) in self.graphs.iter().enumerate() {

@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
 use serde::{Deserialize, Serialize};
 
-use crate::seed::RowKey;
+use crate::seed::{LANES, RowKey, Stream, first_words};
 
 /// Global id of the env in this row.
 #[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +112,31 @@ impl KeyColumns<'_> {
     #[inline]
     pub fn key(&self, row: usize) -> RowKey {
         RowKey { seed: self.seed, env: self.envs[row].0, episode: self.episodes[row].0 }
+    }
+}
+
+impl KeyColumns<'_> {
+    /// The first four words of a stream for each active row: [`RowKey::words`], several rows at a time.
+    #[inline]
+    pub fn draw(&self, rows: &ActiveRows, stream: Stream, mut work: impl FnMut(usize, [u32; 4])) {
+        let (mut lanes, mut filled) = ([0_usize; LANES], 0);
+        let mut flush = |lanes: &[usize]| {
+            let (mut env, mut episode, mut words) = ([0; LANES], [0; LANES], [[0; LANES]; 4]);
+            for (i, &row) in lanes.iter().enumerate() {
+                (env[i], episode[i]) = (self.envs[row].0, self.episodes[row].0);
+            }
+            first_words(self.seed, &env, &episode, stream as u32, &mut words);
+            lanes.iter().enumerate().for_each(|(i, &row)| work(row, words.map(|word| word[i])));
+        };
+        rows.each(|row| {
+            lanes[filled] = row;
+            filled += 1;
+            if filled == LANES {
+                flush(&lanes);
+                filled = 0;
+            }
+        });
+        flush(&lanes[..filled]);
     }
 }
 

@@ -7,6 +7,7 @@
 //! Philox4x32-10, Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), section 3.3.
 //! The test holds the paper's known-answer vectors.
 
+use multiversion::multiversion;
 use rand::{Rng, TryRng};
 use std::convert::Infallible;
 
@@ -150,6 +151,34 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
+/// Rows that are drawn for at a time: one AVX2 register of words.
+pub(crate) const LANES: usize = 8;
+
+/// First block of a stream for several rows of one run, word by word.
+#[multiversion(targets("x86_64+avx2"))]
+pub(crate) fn first_words(
+    seed: u64,
+    env: &[u32; LANES],
+    episode: &[u32; LANES],
+    stream: u32,
+    words: &mut [[u32; LANES]; 4],
+) {
+    let (mut c0, mut c1, mut c2, mut c3) = (*env, *episode, [stream; LANES], [0_u32; LANES]);
+    let mut key = [seed as u32, (seed >> 32) as u32];
+    for _ in 0..10 {
+        for i in 0..LANES {
+            let p0 = u64::from(c0[i]) * 0xD251_1F53;
+            let p1 = u64::from(c2[i]) * 0xCD9E_8D57;
+            c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ key[0];
+            c1[i] = p1 as u32;
+            c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ key[1];
+            c3[i] = p0 as u32;
+        }
+        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+    }
+    *words = [c0, c1, c2, c3];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +204,17 @@ mod tests {
         assert_eq!(first, again);
         assert_ne!(first[0], key.rng(Stream::Sense).next_u32());
         assert_ne!(first[0], RowKey { episode: 2, ..key }.rng(Stream::Reset).next_u32());
+    }
+
+    #[test]
+    fn lanes_draw_what_single_rows_draw() {
+        let (env, episode) = ([0, 1, 2, 3, 4, 5, 6, 4095], [0, 7, 1, 0, 3, 2, 9, u32::MAX]);
+        let mut words = [[0; LANES]; 4];
+        first_words(0x1234_5678_9ABC_DEF0, &env, &episode, Stream::Reset as u32, &mut words);
+        for i in 0..LANES {
+            let key = RowKey { seed: 0x1234_5678_9ABC_DEF0, env: env[i], episode: episode[i] };
+            assert_eq!(words.map(|word| word[i]), key.words(Stream::Reset, 0));
+        }
     }
 
     #[test]

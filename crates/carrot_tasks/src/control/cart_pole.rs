@@ -131,8 +131,7 @@ fn restart(
     let (x, v) = (position.slice_mut(), velocity.slice_mut());
     let (a, w) = (angle.slice_mut(), spin.slice_mut());
     let keys = keys.columns();
-    rows.each(|row| {
-        let draws = keys.key(row).words(Stream::Reset, 0);
+    keys.draw(&rows, Stream::Reset, |row, draws| {
         let [x0, v0, a0, w0] = draws.map(|word| (2.0 * unit_f32(word) - 1.0) * START_SPREAD);
         (x[row].0, v[row].0, a[row].0, w[row].0) = (x0, v0, a0, w0);
     });

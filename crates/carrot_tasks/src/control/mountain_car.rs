@@ -140,8 +140,7 @@ fn restart(
 ) {
     let (position, velocity) = (position.slice_mut(), velocity.slice_mut());
     let keys = keys.columns();
-    rows.each(|row| {
-        let [draw, ..] = keys.key(row).words(Stream::Reset, 0);
+    keys.draw(&rows, Stream::Reset, |row, [draw, ..]| {
         position[row].0 = -0.6 + 0.2 * unit_f32(draw);
         velocity[row].0 = 0.0;
     });
