@@ -9,8 +9,8 @@ use crate::error::RewardError;
 use crate::graph::{Body, Graph, Rate};
 use crate::model::{RewardModels, fill_deferred};
 use crate::revision::{GraphRevision, Revision};
-use crate::score::{RolloutView, score, values_before_stage};
-use crate::stage::{Stage, StageState};
+use crate::score::{RolloutView, score};
+use crate::stage::Stage;
 
 /// The account of one graph over one rollout.
 ///
@@ -182,21 +182,4 @@ pub fn first_difference(
         }
     }
     None
-}
-
-/// Input of stage `stop` of a node at step `t`, for the statistics of the next revision.
-pub(crate) fn stage_input(
-    graph: &Graph,
-    revision: &GraphRevision,
-    index: usize,
-    stop: usize,
-    rollout: &RolloutView<'_>,
-    t: usize,
-) -> Vec<f32> {
-    values_before_stage(graph, revision, index, stop, &rollout.step(t))
-}
-
-/// True when a graph has statistics or anneals, so that its revision moves.
-pub fn moves(revision: &GraphRevision) -> bool {
-    revision.nodes.iter().flat_map(|n| &n.stages).any(|s| *s != StageState::Fixed)
 }

@@ -6,8 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Graph;
-use crate::ledger::stage_input;
-use crate::score::RolloutView;
+use crate::score::{RolloutView, values_before_stage};
 use crate::stage::{Stage, StageState};
 
 /// What a revision says about one node.
@@ -57,7 +56,8 @@ impl Revision {
                     match (stage, &mut *state) {
                         (Stage::RunningNorm { .. }, StageState::Norm(stats)) => {
                             for t in 0..rollout.steps {
-                                let values = stage_input(graph, &current, index, s, rollout, t);
+                                let columns = rollout.step(t);
+                                let values = values_before_stage(graph, &current, index, s, &columns);
                                 let masked = rollout.faulted(t);
                                 stats.add_step(&values, |row| !masked(row));
                             }

@@ -91,12 +91,6 @@ impl RowKeys<'_, '_> {
             self.rows.contiguous_iter().ok().and_then(|mut t| t.next()).unwrap_or((&[], &[]));
         KeyColumns { seed: self.seed.0, envs, episodes }
     }
-
-    /// Calls `work` with a function from row to key.
-    pub fn with<R>(&self, work: impl FnOnce(&dyn Fn(usize) -> RowKey) -> R) -> R {
-        let columns = self.columns();
-        work(&|row| columns.key(row))
-    }
 }
 
 /// The key columns of all rows, as slices.

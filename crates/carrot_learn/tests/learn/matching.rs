@@ -91,21 +91,19 @@ fn finish(envs: Column<EnvId>, steps: Column<StepCount>, mut ends: ResMut<Ends>)
 }
 
 fn sense_choice<const CELLS: usize>(keys: RowKeys, steps: Column<StepCount>, mut obs: ResMut<Observations>) {
-    keys.with(|key| {
-        for (row, step) in steps.slice().iter().enumerate() {
-            let draw = key(row).words(Stream::Sense, step.0)[0];
-            obs.u8_mut(0)[row * CELLS..][..CELLS].fill((draw % CHOICES) as u8);
-            obs.f32_mut(1)[row] = 40.0 + (key(row).env % 2) as f32;
-        }
-    });
+    let keys = keys.columns();
+    for (row, step) in steps.slice().iter().enumerate() {
+        let draw = keys.key(row).words(Stream::Sense, step.0)[0];
+        obs.u8_mut(0)[row * CELLS..][..CELLS].fill((draw % CHOICES) as u8);
+        obs.f32_mut(1)[row] = 40.0 + (keys.key(row).env % 2) as f32;
+    }
 }
 
 fn sense_number(keys: RowKeys, steps: Column<StepCount>, mut obs: ResMut<Observations>) {
-    keys.with(|key| {
-        for (row, step) in steps.slice().iter().enumerate() {
-            obs.f32_mut(0)[row] = 2.0 * unit_f32(key(row).words(Stream::Sense, step.0)[0]) - 1.0;
-        }
-    });
+    let keys = keys.columns();
+    for (row, step) in steps.slice().iter().enumerate() {
+        obs.f32_mut(0)[row] = 2.0 * unit_f32(keys.key(row).words(Stream::Sense, step.0)[0]) - 1.0;
+    }
 }
 
 /// A batch and its learner.
