@@ -9,6 +9,7 @@ pub mod error;
 pub mod frame;
 pub mod intervention;
 mod kernel;
+pub mod mdp;
 pub mod rollout;
 pub mod row;
 pub mod seed;
@@ -30,6 +31,7 @@ pub use episode::{
 pub use error::SimError;
 pub use frame::{Body, Drawing, Frame, Shape, Tiles};
 pub use intervention::{Handle, Intervention};
+pub use mdp::{Mdp, MdpError};
 pub use rollout::{EndRecord, Rollout, SignalLog};
 pub use row::{
     ActiveRows, Column, ColumnMut, EnvId, Episode, RowKeys, RunSeed, StepCount, row_state, set_row_state,
