@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod checker;
+mod exploits;
 mod faults;
 mod learning;
 mod ledger;
+mod optima;
 mod parity;
 mod rescoring;
 mod setups;

@@ -30,7 +30,7 @@ pub use ledger::{GraphLedger, Ledger, first_difference, replay_row};
 pub use model::{RewardModel, RewardModels};
 pub use norm::NormStats;
 pub use plugin::{GraphRoot, RewardPlugin, Term, project};
-pub use rescore::{RecordedSteps, Rescored, rescore};
+pub use rescore::{RecordedSteps, Rescored, rescore, score_transitions};
 pub use revision::{GraphRevision, NodeRevision, Revision};
 pub use score::RolloutView;
 pub use stage::{STAGE_DOCS, Stage, StageState};

@@ -43,6 +43,11 @@ pub struct Rescored {
 }
 
 impl Rescored {
+    fn zeroed(graph: &Graph, len: usize) -> Self {
+        let totals = vec![vec![0.0; len]; graph.groups.len()];
+        Self { outputs: vec![0.0; graph.nodes.len() * len], totals }
+    }
+
     /// Return over all groups, summed in f64 in step order.
     pub fn episode_return(&self) -> f64 {
         let steps = self.totals.first().map_or(0, Vec::len);
@@ -79,6 +84,52 @@ pub fn rescore<'r>(
         success: steps.success,
         score: steps.score,
     };
+    let raw = raw_columns(graph, models, catalog, &transition)?;
+    let mut result = Rescored::zeroed(graph, len);
+    let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
+    let mut start = 0;
+    while start < len {
+        let number = steps.revision[start];
+        let run = steps.revision[start..].iter().take_while(|&&r| r == number).count();
+        let state = revision(number).ok_or(RewardError::NoRevision(number))?;
+        score_span(graph, state, &whole, start..start + run, &mut result);
+        start += run;
+    }
+    Ok(result)
+}
+
+/// Scores transitions that need not follow each other, all under one revision: what an exact model of a task is
+/// made of.
+///
+/// # Shapes
+/// All columns of `step` `[N]`; the result's T is N.
+///
+/// # Errors
+/// When a model is missing.
+pub fn score_transitions(
+    graph: &Graph,
+    revision: &GraphRevision,
+    models: &mut RewardModels,
+    catalog: &carrot_sim::SignalCatalog,
+    step: &Transition<'_>,
+) -> Result<Rescored, RewardError> {
+    let raw = raw_columns(graph, models, catalog, step)?;
+    let len = step.terminated.len();
+    let mut result = Rescored::zeroed(graph, len);
+    let columns = Columns { raw: &raw, terminated: step.terminated, cause: step.cause };
+    let mut totals: Vec<&mut [f32]> = result.totals.iter_mut().map(Vec::as_mut_slice).collect();
+    score(graph, revision, &columns, &mut result.outputs, &mut totals);
+    Ok(result)
+}
+
+/// The raw columns of a graph's terms, `[R, N]`.
+fn raw_columns(
+    graph: &Graph,
+    models: &mut RewardModels,
+    catalog: &carrot_sim::SignalCatalog,
+    transition: &Transition<'_>,
+) -> Result<Vec<f32>, RewardError> {
+    let (len, now) = (transition.terminated.len(), transition.now);
     let columns = graph.nodes.iter().map(|node| match &node.body {
         Body::Term(_, slots) => slots.now.max(slots.before.unwrap_or(0)) + 1,
         Body::Combine(..) => 0,
@@ -91,34 +142,21 @@ pub fn rescore<'r>(
             let inputs = input_columns(model.as_ref(), catalog)?;
             let features: Vec<f32> = (0..len)
                 .flat_map(|t| inputs.iter().map(move |&c| (c, t)))
-                .map(|(c, t)| now[c * len + t])
+                .map(|(c, t)| now.column(c)[t])
                 .collect();
             let out = &mut raw[slots.now * len..][..len];
             model.score(&features, out).map_err(|why| RewardError::Model { name: name.into(), why })?;
         } else {
-            kind.evaluate(&transition, &mut raw[slots.now * len..][..len]);
+            kind.evaluate(transition, &mut raw[slots.now * len..][..len]);
         }
         if let Some(column) = slots.before {
             kind.evaluate(
-                &Transition { now: transition.before, ..transition },
+                &Transition { now: transition.before, ..*transition },
                 &mut raw[column * len..][..len],
             );
         }
     }
-    let mut result = Rescored {
-        outputs: vec![0.0; graph.nodes.len() * len],
-        totals: vec![vec![0.0; len]; graph.groups.len()],
-    };
-    let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
-    let mut start = 0;
-    while start < len {
-        let number = steps.revision[start];
-        let run = steps.revision[start..].iter().take_while(|&&r| r == number).count();
-        let state = revision(number).ok_or(RewardError::NoRevision(number))?;
-        score_span(graph, state, &whole, start..start + run, &mut result);
-        start += run;
-    }
-    Ok(result)
+    Ok(raw)
 }
 
 /// Scores steps `span` of an episode as a batch of their own.

@@ -5,6 +5,8 @@ mod batch;
 mod check;
 mod control;
 mod fixtures;
+mod mdp;
 mod minigrid;
 mod rewards;
 mod scripts;
+mod tables;
