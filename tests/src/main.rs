@@ -9,6 +9,7 @@ mod ledger;
 mod optima;
 mod parity;
 mod rescoring;
+mod scenes;
 mod setups;
 mod shards;
 mod together;
