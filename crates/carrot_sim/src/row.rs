@@ -193,6 +193,15 @@ impl ActiveRows {
         }
     }
 
+    /// Writes a function of a column's values for the active rows.
+    #[inline]
+    pub fn map<S, T>(&self, from: &[S], to: &mut [T], value: impl Fn(&S) -> T) {
+        match &self.list {
+            None => to.iter_mut().zip(from).for_each(|(to, from)| *to = value(from)),
+            Some(list) => list.iter().for_each(|&row| to[row as usize] = value(&from[row as usize])),
+        }
+    }
+
     /// Takes the list, so that all rows are active again.
     pub(crate) fn take_list(&mut self) -> Option<Vec<u32>> {
         self.list.take()

@@ -75,30 +75,31 @@ const LOCKED_DOOR: u8 = 12;
 const FULL_BOX: u8 = 13;
 const KINDS: u8 = FULL_BOX + 3 * color::COUNT;
 
-/// Nothing behind it can be seen.
-const OPAQUE: u8 = 1;
 /// The agent can stand on it.
-const ENTER: u8 = 2;
+const ENTER: u8 = 1;
 /// The agent can carry it.
-const PICK_UP: u8 = 4;
+const PICK_UP: u8 = 2;
+/// What is behind it can be seen: the highest bit of a word, which is the cheapest to look at.
+const CLEAR: u8 = 0x80;
 
-/// Object, colour, state and properties of every byte; a byte that is no cell reads as a wall.
-const TABLE: [[u8; 4]; 256] = {
-    let mut table = [[object::WALL, color::GREY, 0, OPAQUE]; 256];
+/// Object, colour, state and properties of every byte, from the lowest byte of a word up; a byte that is no cell
+/// reads as a wall.
+const TABLE: [u32; 256] = {
+    let mut table = [u32::from_le_bytes([object::WALL, color::GREY, 0, 0]); 256];
     let mut id = 0;
     while id < KINDS * color::COUNT {
         let (kind, color) = (id / color::COUNT, id % color::COUNT);
         let (object, state, is) = match kind {
-            object::WALL => (kind, 0, OPAQUE),
-            object::EMPTY | object::FLOOR | object::GOAL | object::LAVA => (kind, 0, ENTER),
-            object::DOOR => (kind, door::OPEN, ENTER),
-            object::KEY | object::BALL | object::BOX => (kind, 0, PICK_UP),
-            CLOSED_DOOR => (object::DOOR, door::CLOSED, OPAQUE),
-            LOCKED_DOOR => (object::DOOR, door::LOCKED, OPAQUE),
-            FULL_BOX.. => (object::BOX, 0, PICK_UP),
-            _ => (kind, 0, 0),
+            object::WALL => (kind, 0, 0),
+            object::EMPTY | object::FLOOR | object::GOAL | object::LAVA => (kind, 0, CLEAR | ENTER),
+            object::DOOR => (kind, door::OPEN, CLEAR | ENTER),
+            object::KEY | object::BALL | object::BOX => (kind, 0, CLEAR | PICK_UP),
+            CLOSED_DOOR => (object::DOOR, door::CLOSED, 0),
+            LOCKED_DOOR => (object::DOOR, door::LOCKED, 0),
+            FULL_BOX.. => (object::BOX, 0, CLEAR | PICK_UP),
+            _ => (kind, 0, CLEAR),
         };
-        table[id as usize] = [object, color, state, is];
+        table[id as usize] = u32::from_le_bytes([object, color, state, is]);
         id += 1;
     }
     table
@@ -131,7 +132,7 @@ impl Cell {
 
     /// A box that holds a key, a ball or an empty box, or nothing when the thing is anything else.
     pub const fn boxed(color: u8, thing: Self) -> Self {
-        let [object, own, ..] = TABLE[thing.0 as usize];
+        let [object, own, _] = thing.code();
         match object {
             object::KEY..=object::BOX => {
                 Self::new(FULL_BOX + (object - object::KEY) * color::COUNT + own, color)
@@ -158,47 +159,54 @@ impl Cell {
         if object == object::DOOR { Self::door(color, state) } else { Self::new(object, color) }
     }
 
+    /// The three numbers that an agent sees, from the lowest byte up, and what holds for the cell in the highest
+    /// one; its highest bit is set when what is behind the cell can be seen.
+    #[inline]
+    pub(super) const fn word(self) -> u32 {
+        TABLE[self.0 as usize]
+    }
+
     /// The three numbers that an agent sees.
     #[inline]
     pub const fn code(self) -> [u8; 3] {
-        let [object, color, state, _] = TABLE[self.0 as usize];
+        let [object, color, state, _] = self.word().to_le_bytes();
         [object, color, state]
     }
 
     /// See [`object`].
     #[inline]
     pub const fn object(self) -> u8 {
-        TABLE[self.0 as usize][0]
+        self.code()[0]
     }
 
     /// See [`color`].
     #[inline]
     pub const fn color(self) -> u8 {
-        TABLE[self.0 as usize][1]
+        self.code()[1]
     }
 
     /// See [`door`]; 0 for all else.
     #[inline]
     pub const fn state(self) -> u8 {
-        TABLE[self.0 as usize][2]
+        self.code()[2]
     }
 
     /// True when nothing behind it can be seen.
     #[inline]
     pub const fn is_opaque(self) -> bool {
-        TABLE[self.0 as usize][3] & OPAQUE != 0
+        self.word() >> 24 & CLEAR as u32 == 0
     }
 
     /// True when the agent can stand on it.
     #[inline]
     pub const fn can_enter(self) -> bool {
-        TABLE[self.0 as usize][3] & ENTER != 0
+        self.word() >> 24 & ENTER as u32 != 0
     }
 
     /// True when the agent can carry it.
     #[inline]
     pub const fn can_pick_up(self) -> bool {
-        TABLE[self.0 as usize][3] & PICK_UP != 0
+        self.word() >> 24 & PICK_UP as u32 != 0
     }
 }
 

@@ -17,7 +17,7 @@ use super::layout::Draft;
 use super::plan::{Sight, walk_to_goal};
 use super::rewards::four_rewards;
 use super::task::{GridTask, Rules, Sheet};
-use super::{Collided, Hazard, Objective, Way, lay_out as lay_out_rows};
+use super::{Collided, Hazard, Objective, Way, choice, lay_out as lay_out_rows};
 
 /// Name of the task.
 pub const NAME: &str = "Dynamic-Obstacles-8x8";
@@ -114,7 +114,7 @@ fn simulate(
         Stream::Dynamics,
         |row| steps[row].0,
         |row, words| {
-            let action = actions.applied[row].round() as u8;
+            let action = choice(actions.applied[row]);
             let choose = |ball: usize, free: &[[u8; 2]]| {
                 free[((u64::from(words[ball]) * free.len() as u64) >> 32) as usize]
             };

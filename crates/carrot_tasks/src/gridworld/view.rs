@@ -14,10 +14,9 @@ pub const VIEW_BYTES: usize = VIEW * VIEW * 3;
 const AGENT_I: usize = VIEW / 2;
 const AGENT_J: usize = VIEW - 1;
 /// A row of the view that is seen from side to side.
-const WHOLE_ROW: u8 = (1 << VIEW) - 1;
+const WHOLE_ROW: u32 = (1 << VIEW) - 1;
 
 /// The grid tile of view tile (i, j): i to the agent's right, j towards the agent.
-#[inline]
 fn tile(agent: &Agent, i: usize, j: usize) -> (i32, i32) {
     let (dx, dy) = AHEAD[usize::from(agent.direction & 3)];
     let (ahead, right) = ((AGENT_J - j) as i32, i as i32 - AGENT_I as i32);
@@ -35,28 +34,33 @@ struct Offsets {
 }
 
 impl Offsets {
-    #[inline]
+    #[inline(always)]
     fn new<const W: usize, const H: usize>(agent: &Agent) -> Self {
-        let column = |x: i32| if (x as usize) < W { x as usize * H } else { W * H };
-        let row = |y: i32| if (y as usize) < H { y as usize } else { W * H };
-        let (mut right, mut ahead) = ([0; VIEW], [0; VIEW]);
-        let along_x = agent.direction & 1 == 0;
-        for k in 0..VIEW {
-            let (beside, before) = (tile(agent, k, AGENT_J), tile(agent, AGENT_I, k));
-            right[k] = if along_x { row(beside.1) } else { column(beside.0) };
-            ahead[k] = if along_x { column(before.0) } else { row(before.1) };
+        let (x, y) = (i32::from(agent.x), i32::from(agent.y));
+        let (along_x, back) = (agent.direction & 1 == 0, agent.direction & 2 != 0);
+        let forth = if back { -1 } else { 1 };
+        // Facing right or left, what lies ahead is a matter of columns and what lies beside of rows.
+        let (column, row) = ((x, W as u32, H), (y, H as u32, 1));
+        let (ahead, right) = if along_x { (column, row) } else { (row, column) };
+        let sideways = if along_x { forth } else { -forth };
+        Self {
+            right: Self::line(right, right.0 - AGENT_I as i32 * sideways, sideways),
+            ahead: Self::line(ahead, ahead.0 + AGENT_J as i32 * forth, -forth),
         }
-        Self { right, ahead }
     }
 
-    #[inline]
-    fn cell<const W: usize, const H: usize>(&self, grid: &Grid<W, H>, i: usize, j: usize) -> Cell {
-        let at = self.right[i] + self.ahead[j];
-        // Both sides of the choice are cheap and which one holds is hard to foresee: no branch.
-        let inside = grid.cells.as_flattened()[at.min(W * H - 1)];
-        if at < W * H { inside } else { Cell::WALL }
+    /// Seven tiles along an axis of so many tiles, each so many cells from the next.
+    #[inline(always)]
+    fn line((_, tiles, stride): (i32, u32, usize), first: i32, step: i32) -> [usize; VIEW] {
+        std::array::from_fn(|k| {
+            let at = first + step * k as i32;
+            if (at as u32) < tiles { at as usize * stride } else { OUTSIDE }
+        })
     }
 }
+
+/// More than any grid has cells.
+const OUTSIDE: usize = 1 << 20;
 
 /// Encodes the view as MiniGrid's `image`.
 ///
@@ -69,23 +73,63 @@ pub fn encode<const W: usize, const H: usize>(
     see_through: bool,
     image: &mut [u8; VIEW_BYTES],
 ) {
-    let (codes, _) = image.as_chunks_mut::<3>();
-    let offsets = Offsets::new::<W, H>(agent);
-    let mut seen = 1_u8 << AGENT_I;
+    let (cells, offsets) = (grid.cells.as_flattened(), Offsets::new::<W, H>(agent));
+    // In the order of the image: i, then j.
+    let mut codes = [0_u32; VIEW * VIEW];
+    let mut seen = if see_through { WHOLE_ROW } else { 1 << AGENT_I };
     for j in (0..VIEW).rev() {
-        let (mut cells, mut clear) = ([Cell::EMPTY; VIEW], 0_u8);
-        for i in 0..VIEW {
-            cells[i] = offsets.cell(grid, i, j);
-            clear |= u8::from(!cells[i].is_opaque()) << i;
+        // Most views end at a wall: nothing of the rows behind it is seen.
+        if seen == 0 {
+            break;
+        }
+        let (mut words, mut clear) = ([0_u32; VIEW], 0);
+        for i in (0..VIEW).rev() {
+            let at = offsets.right[i] + offsets.ahead[j];
+            // Both sides of the choice are cheap and which one holds is hard to foresee: no branch.
+            let inside = cells[at.min(W * H - 1)].word();
+            words[i] = if at < W * H { inside } else { Cell::WALL.word() };
+            clear = clear << 1 | words[i] >> 31;
         }
         let (row, next) = if see_through { (WHOLE_ROW, WHOLE_ROW) } else { spread(seen, clear) };
+        let visible = &SEEN[row as usize];
         for i in 0..VIEW {
-            codes[i * VIEW + j] = if row >> i & 1 == 1 { cells[i].code() } else { [0; 3] };
+            codes[i * VIEW + j] = words[i] & visible[i];
         }
         seen = next;
     }
     // The agent never sees what it stands on, but what it holds.
-    codes[AGENT_I * VIEW + AGENT_J] = agent.carried.code();
+    codes[AGENT_I * VIEW + AGENT_J] = agent.carried.word() & CODE;
+    pack(&codes, image);
+}
+
+/// The three bytes of a word that an agent sees.
+const CODE: u32 = 0x00FF_FFFF;
+
+/// For each mask of a row [`CODE`] where a tile is seen, else 0.
+const SEEN: [[u32; VIEW]; 1 << VIEW] = {
+    let mut seen = [[0; VIEW]; 1 << VIEW];
+    let mut at = 0;
+    while at < seen.len() * VIEW {
+        let (row, i) = (at / VIEW, at % VIEW);
+        seen[row][i] = if row >> i & 1 == 1 { CODE } else { 0 };
+        at += 1;
+    }
+    seen
+};
+
+/// Writes three bytes of each code. Two codes go in one store of eight bytes, whose last two the next store
+/// overwrites.
+#[inline(always)]
+fn pack(codes: &[u32; VIEW * VIEW], image: &mut [u8; VIEW_BYTES]) {
+    let (pairs, last) = codes.as_chunks::<2>();
+    for (k, &[a, b]) in pairs.iter().enumerate() {
+        if let Some(eight) = image[6 * k..].first_chunk_mut() {
+            *eight = (u64::from(a) | u64::from(b) << 24).to_le_bytes();
+        }
+    }
+    for (three, code) in image[6 * pairs.len()..].iter_mut().zip(last.iter().flat_map(|c| c.to_le_bytes())) {
+        *three = code;
+    }
 }
 
 /// How sight spreads in one row of the view, from the tiles that are seen so far, through the clear ones: all
@@ -93,8 +137,8 @@ pub fn encode<const W: usize, const H: usize>(
 ///
 /// MiniGrid walks to the right, then to the left, and looks into the next row on both ways. A run of clear
 /// tiles is crossed here in three doublings.
-#[inline]
-fn spread(seen: u8, clear: u8) -> (u8, u8) {
+#[inline(always)]
+fn spread(seen: u32, clear: u32) -> (u32, u32) {
     let (mut right, mut through) = (seen, clear);
     right |= (right & through) << 1;
     through &= through >> 1;
@@ -113,12 +157,12 @@ fn spread(seen: u8, clear: u8) -> (u8, u8) {
 }
 
 /// Visible view tiles, one mask per row j with bit i.
-fn visible<const W: usize, const H: usize>(grid: &Grid<W, H>, agent: &Agent) -> [u8; VIEW] {
-    let (mut masks, mut seen) = ([0_u8; VIEW], 1_u8 << AGENT_I);
+fn visible<const W: usize, const H: usize>(grid: &Grid<W, H>, agent: &Agent) -> [u32; VIEW] {
+    let (mut masks, mut seen) = ([0; VIEW], 1 << AGENT_I);
     for j in (0..VIEW).rev() {
-        let clear = (0..VIEW).fold(0_u8, |clear, i| {
+        let clear = (0..VIEW).fold(0, |clear, i| {
             let (x, y) = tile(agent, i, j);
-            clear | u8::from(!grid.get(x, y).is_opaque()) << i
+            clear | u32::from(!grid.get(x, y).is_opaque()) << i
         });
         (masks[j], seen) = spread(seen, clear);
     }
@@ -132,7 +176,7 @@ pub fn visible_tiles<const W: usize, const H: usize>(
     see_through: bool,
 ) -> Vec<bool> {
     let mut tiles = vec![false; W * H];
-    let masks = if see_through { [u8::MAX; VIEW] } else { visible(grid, agent) };
+    let masks = if see_through { [WHOLE_ROW; VIEW] } else { visible(grid, agent) };
     for (j, row) in masks.into_iter().enumerate() {
         for i in (0..VIEW).filter(|i| row >> i & 1 == 1) {
             let (x, y) = tile(agent, i, j);
@@ -169,7 +213,7 @@ mod tests {
     #[test]
     fn sight_spreads_as_mini_grid_walks() {
         for (seen, clear) in (0..=WHOLE_ROW).flat_map(|a| (0..=WHOLE_ROW).map(move |b| (a, b))) {
-            let (mut row, mut next) = (seen, 0_u8);
+            let (mut row, mut next) = (seen, 0);
             for i in (0..VIEW - 1).filter(|i| clear >> i & 1 == 1) {
                 if row >> i & 1 == 1 {
                     row |= 2 << i;

@@ -15,6 +15,7 @@ use carrot_sim::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::choice;
 use super::signals::time_bonuses;
 use table::Table;
 
@@ -165,13 +166,15 @@ fn simulate(
     mut states: ColumnMut<TableState>,
 ) {
     let (steps, states, actions) = (steps.slice(), states.slice_mut(), &actions.applied[..]);
-    let mut step =
-        |row: usize, word| states[row].0 = table.next(states[row].0, actions[row].round() as usize, word);
     if table.is_random() {
         let block_of = |row: usize| steps[row].0;
-        keys.columns().draw_block(&rows, Stream::Dynamics, block_of, |row, [word, ..]| step(row, word));
+        keys.columns().draw_block(&rows, Stream::Dynamics, block_of, |row, [word, ..]| {
+            states[row].0 = table.next(states[row].0, choice(actions[row]), word);
+        });
     } else {
-        rows.each(|row| step(row, 0));
+        for (state, &action) in states.iter_mut().zip(actions) {
+            state.0 = table.only_next(state.0, choice(action));
+        }
     }
 }
 
@@ -186,11 +189,11 @@ fn measure(
     let (mdp, states, steps) = (table.mdp(), states.slice(), steps.slice());
     let bonus = mdp.clocks[0].column;
     for column in 0..bonus {
-        let (values, target) = (mdp.column(column), signals.target(SignalId(column), 0));
-        rows.each(|row| target[row] = values[states[row].0 as usize]);
+        let values = mdp.column(column);
+        rows.map(states, signals.target(SignalId(column), 0), |state| values[state.0 as usize]);
     }
-    let (last, target) = (bonuses.0.len() - 1, signals.target(SignalId(bonus), 0));
-    rows.each(|row| target[row] = bonuses.0[(steps[row].0 as usize).min(last)]);
+    let last = bonuses.0.len() - 1;
+    rows.map(steps, signals.target(SignalId(bonus), 0), |steps| bonuses.0[(steps.0 as usize).min(last)]);
 }
 
 fn judge(
@@ -222,7 +225,7 @@ fn sense(
 ) {
     let (states, (seen, elements), out) = (states.slice(), table.observations(), observations.u8_mut(0));
     if elements == 1 {
-        rows.each(|row| out[row] = seen[states[row].0 as usize]);
+        rows.map(states, out, |state| seen[state.0 as usize]);
     } else {
         rows.each(|row| {
             let from = states[row].0 as usize * elements;

@@ -19,8 +19,8 @@ pub(super) struct Table(Arc<TableData>);
 
 struct TableData {
     mdp: Mdp,
-    /// For each transition the share of words that fall on it or on an earlier one of its action.
-    upto: Vec<u32>,
+    /// Outcomes of each (state, action).
+    outcomes: Vec<Outcomes>,
     is_random: bool,
     /// The same for the start states.
     start_upto: Vec<u32>,
@@ -30,19 +30,50 @@ struct TableData {
     survival_policy: OnceLock<Vec<u32>>,
 }
 
+/// Most outcomes of an action.
+const MOST: usize = 4;
+
+/// The outcomes of an action in a state, so that stepping is one look and no loop of unknown length. What is
+/// left over of either array is the last outcome again.
+#[derive(Debug, Clone, Copy)]
+struct Outcomes {
+    next: [u32; MOST],
+    /// Share of words that fall on an outcome or on an earlier one.
+    upto: [u32; MOST],
+}
+
+impl Outcomes {
+    /// The outcomes of an action in a state; none leaves a state in which the episode is over.
+    fn new(mdp: &Mdp, state: usize, action: usize) -> Self {
+        let span = mdp.outcomes(state, action);
+        let last = mdp.next[span.clone()].last().copied().unwrap_or(state as u32);
+        let (mut next, mut upto) = ([last; MOST], [u32::MAX; MOST]);
+        next.iter_mut().zip(&mdp.next[span.clone()]).for_each(|(slot, next)| *slot = *next);
+        upto.iter_mut().zip(shares(mdp.prob[span].iter().copied())).for_each(|(slot, upto)| *slot = upto);
+        Self { next, upto }
+    }
+
+    /// The outcome on which a word falls.
+    #[inline(always)]
+    fn pick(&self, word: u32) -> u32 {
+        self.next[self.upto[..MOST - 1].iter().map(|&upto| usize::from(word >= upto)).sum::<usize>()]
+    }
+}
+
 impl Table {
-    /// A table whose observation is made of these signal columns.
+    /// A table whose actions have at most four outcomes, and whose observation is made of these signal columns.
     pub(super) fn new(mdp: Mdp, columns: &[usize]) -> Self {
         let cells = 0..mdp.num_states() * mdp.num_actions;
-        let spans = cells.map(|cell| mdp.outcomes(cell / mdp.num_actions, cell % mdp.num_actions));
-        let upto = spans.clone().flat_map(|span| shares(mdp.prob[span].iter().copied())).collect();
+        let cells = cells.map(|cell| (cell / mdp.num_actions, cell % mdp.num_actions));
+        let is_random = cells.clone().any(|(state, action)| mdp.outcomes(state, action).len() > 1);
+        let outcomes = cells.map(|(state, action)| Outcomes::new(&mdp, state, action)).collect();
         let observations = (0..mdp.num_states())
             .flat_map(|state| columns.iter().map(move |&column| (state, column)))
             .map(|(state, column)| mdp.column(column)[state] as u8)
             .collect();
         Self(Arc::new(TableData {
-            upto,
-            is_random: spans.max_by_key(ExactSizeIterator::len).is_some_and(|span| span.len() > 1),
+            outcomes,
+            is_random,
             start_upto: shares(mdp.start.iter().map(|(_, prob)| *prob)).collect(),
             observations,
             elements: columns.len(),
@@ -63,11 +94,15 @@ impl Table {
     }
 
     /// The state that follows, for a random word.
-    #[inline]
-    pub(super) fn next(&self, state: u32, action: usize, word: u32) -> u32 {
-        let span = self.0.mdp.outcomes(state as usize, action);
-        // Nothing leaves a state in which the episode is over.
-        if span.is_empty() { state } else { self.0.mdp.next[span.start + pick(&self.0.upto[span], word)] }
+    #[inline(always)]
+    pub(super) fn next(&self, state: u32, action: u8, word: u32) -> u32 {
+        self.0.outcomes[state as usize * self.0.mdp.num_actions + usize::from(action)].pick(word)
+    }
+
+    /// The state that follows where nothing is left to chance.
+    #[inline(always)]
+    pub(super) fn only_next(&self, state: u32, action: u8) -> u32 {
+        self.0.outcomes[state as usize * self.0.mdp.num_actions + usize::from(action)].next[0]
     }
 
     /// A state to start in, for a random word.
@@ -125,23 +160,19 @@ fn shares(probs: impl Iterator<Item = f64>) -> impl Iterator<Item = u32> {
     })
 }
 
-/// The outcome on which a word falls; the last one takes what rounding leaves over.
-#[inline]
-fn pick(upto: &[u32], word: u32) -> usize {
-    upto[..upto.len() - 1].iter().map(|&upto| usize::from(word >= upto)).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn words_fall_on_outcomes_as_their_probabilities_say() {
-        let upto: Vec<u32> = shares([0.25, 0.5, 0.25].into_iter()).collect();
+        let next = [7, 8, 9, 9];
+        let mut upto = [u32::MAX; MOST];
+        upto.iter_mut().zip(shares([0.25, 0.5, 0.25].into_iter())).for_each(|(slot, share)| *slot = share);
+        let outcomes = Outcomes { next, upto };
         let words = [0, (1 << 30) - 1, 1 << 30, (3 << 30) - 1, 3 << 30, u32::MAX];
-        assert_eq!(words.map(|word| pick(&upto, word)), [0, 0, 1, 1, 2, 2]);
-        let thirds: Vec<u32> = shares([1.0 / 3.0; 3].into_iter()).collect();
-        assert_eq!(pick(&thirds, u32::MAX), 2);
-        assert_eq!(pick(&[u32::MAX], 7), 0);
+        assert_eq!(words.map(|word| outcomes.pick(word)), [7, 7, 8, 8, 9, 9]);
+        let only = Outcomes { next: [5; MOST], upto: [u32::MAX; MOST] };
+        assert_eq!([0, 1 << 31, u32::MAX].map(|word| only.pick(word)), [5; 3]);
     }
 }
