@@ -118,6 +118,9 @@ impl TaskSpec {
                 };
                 let (name, kind, unit) = match &self.action {
                     ActionSpace::Discrete { .. } => (prefix.to_string(), SignalKind::Category, ""),
+                    ActionSpace::MultiDiscrete { .. } => {
+                        (format!("{prefix}_{element}"), SignalKind::Category, "")
+                    }
                     ActionSpace::Continuous { units, .. } => {
                         (format!("{prefix}_{element}"), SignalKind::Scalar, units[i].as_str())
                     }
@@ -169,7 +172,7 @@ pub fn random_action(space: &ActionSpace, key: RowKey, step: u32, action: &mut [
     // Sixteen blocks a step leave room for wide actions and for rejected draws.
     let mut rng = key.rng_at(Stream::Script, step.wrapping_mul(16));
     for (i, slot) in action.iter_mut().enumerate() {
-        *slot = match space.choices() {
+        *slot = match space.choices(i) {
             Some(n) => rng.below(n as u32) as f32,
             None => {
                 let (low, high) = space.bounds(i);
