@@ -29,6 +29,7 @@ mod scene;
 mod snapshot;
 mod spec;
 mod totals;
+mod urdf;
 
 pub use error::PhysicsError;
 pub use hand::{CubeSpec, Grip, Hand, HandSpec};
@@ -39,3 +40,7 @@ pub use spec::{
     SlideSpec, SolverConfig,
 };
 pub use totals::{ContactTotals, MotorTotals};
+pub use urdf::{
+    Collision, Geometry, Hull, Inertial, Joint, JointKind, Link, Origin, RobotModel, UrdfError, UrdfMistake,
+    UrdfMistakes,
+};
