@@ -36,9 +36,12 @@ fn mean_return(task: &str, script: &str, signal: &str, pay: Pay) -> f32 {
 
 #[test]
 fn naive_rewards_pay_their_exploits_more_than_the_expert() {
-    let cases: [(&str, &str, &str, Pay); 3] = [
+    let cases: [(&str, &str, &str, Pay); 6] = [
         ("CartPole-v1", "end_early", "pole_angle", |angle| -angle.abs()),
         ("MountainCar-v0", "swing_forever", "velocity", |velocity| 10.0 * velocity.abs()),
+        ("MountainCarContinuous-v0", "swing_forever", "velocity", |velocity| 10.0 * velocity.abs()),
+        ("Pendulum-v1", "spin", "angular_velocity", |velocity| velocity.abs()),
+        ("Acrobot-v1", "swing_below", "elbow_velocity", |velocity| 0.5 * velocity.abs()),
         ("Empty-8x8", "hover_beside_goal", "goal_distance", |tiles| 0.1 * (1.0 - tiles / 10.0).max(0.0)),
     ];
     for (task, exploit, signal, pay) in cases {
