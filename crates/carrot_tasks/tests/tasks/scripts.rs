@@ -14,11 +14,12 @@ pub(crate) fn play(task: &str, script: &str) -> Episodes {
     let mut episodes = Episodes::new(ROWS);
     let width = env.task().spec().action.width();
     for _ in 0..env.config().num_steps {
-        let signals = env.shards()[0].world().resource::<carrot_sim::Signals>();
+        let world = env.shards()[0].world();
+        let signals = world.resource::<carrot_sim::Signals>().before();
         let mut actions = vec![0.0; ROWS * width];
         for (row, action) in actions.chunks_exact_mut(width).enumerate() {
             let key = RowKey { seed: 1, env: row as u32, episode: 0 };
-            act(&ScriptView { signals: signals.before(), catalog: &catalog, row, step: 0, key }, action);
+            act(&ScriptView { signals, catalog: &catalog, world, row, step: 0, key }, action);
         }
         env.step(&actions).unwrap();
         episodes.add_last_step(env.rollout());
