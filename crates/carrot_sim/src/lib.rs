@@ -36,7 +36,8 @@ pub use intervention::{Handle, Intervention};
 pub use mdp::{Mdp, MdpError};
 pub use rollout::{EndRecord, Rollout, SignalLog};
 pub use row::{
-    ActiveRows, Column, ColumnMut, EnvId, Episode, RowKeys, RunSeed, StepCount, row_state, set_row_state,
+    ActiveRows, Column, ColumnMut, EnvId, Episode, RowKeys, RunSeed, StepCount, edit_row_state, row_state,
+    set_row_state,
 };
 pub use seed::{KeyedRng, RowKey, Stream, unit_f32};
 pub use shard::Shard;

@@ -37,6 +37,10 @@ const TASKS: &[(&str, BuildTask)] = &[
         Arc::new(gridworld::dynamic_obstacles::DynamicObstacles::default())
     }),
     (manipulation::reach::NAME, || Arc::new(manipulation::reach::Reach::default())),
+    (manipulation::push::NAME, || Arc::new(manipulation::push::Push::default())),
+    (manipulation::pick_place::NAME, || Arc::new(manipulation::pick_place::PickPlace::default())),
+    (manipulation::button_press::NAME, || Arc::new(manipulation::button_press::ButtonPress::default())),
+    (manipulation::drawer_open::NAME, || Arc::new(manipulation::drawer_open::DrawerOpen::default())),
 ];
 
 /// Names of all tasks.
