@@ -5,19 +5,22 @@
 
 use std::time::Instant;
 
-use carrot_physics::{CubeSpec, Grip, HandSpec, PhysicsError};
+use std::sync::Arc;
+
+use carrot_physics::{Bench, CubeSpec, Grip, Hand, HandSpec, PhysicsError, Template};
 
 fn main() -> Result<(), PhysicsError> {
-    let blocked = HandSpec { grip: Grip::Blocked, ..HandSpec::default() };
-    let driven = HandSpec::default();
-    let cube = HandSpec { cube: Some(CubeSpec::default()), ..driven };
-    let bytes = cube.build()?.template.row().snapshot()?.len();
-    println!("a snapshot of the hand with a cube takes {bytes} bytes");
-    for (name, spec) in
-        [("blocked fingers", blocked), ("driven fingers", driven), ("driven fingers, cube", cube)]
-    {
+    for (name, grip, cube) in [
+        ("blocked fingers", Grip::Blocked, false),
+        ("blocked fingers, cube", Grip::Blocked, true),
+        ("driven fingers", Grip::Driven, false),
+        ("driven fingers, cube", Grip::Driven, true),
+    ] {
+        let (hand, template) = scene(grip, cube)?;
+        let bytes = template.row().snapshot()?.len();
+        println!("{name}: a snapshot takes {bytes} bytes");
         for rows in [1, 256] {
-            let (rate, reset) = measure(&spec, rows)?;
+            let (rate, reset) = measure(&hand, &template, rows);
             let each = 1e6 / rate;
             println!(
                 "{name:22} {rows:4} rows: {rate:8.0} control steps/s, {each:5.1} us each, reset {reset:4.1} us"
@@ -27,10 +30,18 @@ fn main() -> Result<(), PhysicsError> {
     Ok(())
 }
 
+fn scene(grip: Grip, cube: bool) -> Result<(Hand, Arc<Template>), PhysicsError> {
+    let mut bench = Bench::new(HandSpec::SOLVER, Bench::FRICTION)?;
+    let hand = HandSpec { grip, ..HandSpec::default() }.add_to(&mut bench)?;
+    if cube {
+        bench.cube("cube", CubeSpec::default(), [0.0; 2])?;
+    }
+    Ok((hand, bench.build()))
+}
+
 /// Control steps per second and microseconds per reset: the best of five windows.
-fn measure(spec: &HandSpec, num_rows: usize) -> Result<(f64, f64), PhysicsError> {
-    let hand = spec.build()?;
-    let mut rows: Vec<_> = (0..num_rows).map(|_| hand.template.row()).collect();
+fn measure(hand: &Hand, template: &Arc<Template>, num_rows: usize) -> (f64, f64) {
+    let mut rows: Vec<_> = (0..num_rows).map(|_| template.row()).collect();
     let steps = 40_000 / num_rows;
     let (mut rate, mut reset) = (0.0_f64, f64::INFINITY);
     for _ in 0..5 {
@@ -48,7 +59,7 @@ fn measure(spec: &HandSpec, num_rows: usize) -> Result<(f64, f64), PhysicsError>
         }
         reset = reset.min(start.secs() * 1e6 / 2048.0);
     }
-    Ok((rate, reset))
+    (rate, reset)
 }
 
 /// CPU time of this thread where Linux tells it, so that other work on the machine counts less; else wall time.

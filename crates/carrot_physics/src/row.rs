@@ -10,7 +10,7 @@ use rapier3d::prelude::{
 use crate::convert::{array, pose, quaternion, vector};
 use crate::hinge;
 use crate::scene::{BodyId, Motor, MotorId, SiteId, Template, WatchId};
-use crate::spec::Drive;
+use crate::spec::{Drive, PlacedShape};
 use crate::totals::{ContactTotals, MotorTotals};
 
 /// A velocity beyond anything that moves (m/s or rad/s).
@@ -229,6 +229,12 @@ impl PhysicsRow {
         array(body.velocity_at_point(body.position().transform_point(vector(site.offset))))
     }
 
+    /// Where a collider is (m) and how it is turned, a unit quaternion `[x, y, z, w]`.
+    pub fn shape_pose(&self, shape: &PlacedShape) -> ([f32; 3], [f32; 4]) {
+        let pose = self.body(shape.body.0).position();
+        (array(pose.transform_point(vector(shape.offset))), quaternion(&pose.rotation))
+    }
+
     /// How far a motor's axis is displaced (m), or its angle from -pi to pi (rad).
     pub fn motor_position(&self, motor: MotorId) -> f32 {
         displacement(&self.world, self.template.motors[motor.0]).0
@@ -294,16 +300,18 @@ fn joint_motor_impulse(world: &PhysicsWorld, motor: Motor) -> f32 {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use crate::{CubeSpec, HandSpec};
+    use crate::{Bench, CubeSpec, HandSpec};
     use rapier3d::prelude::Vector;
 
     #[test]
     fn state_that_stops_being_finite_inside_rapier_is_detected_within_its_step() {
-        let hand = HandSpec { cube: Some(CubeSpec::default()), ..HandSpec::default() }.build().unwrap();
-        let cube = hand.cube.unwrap();
+        let mut bench = Bench::new(HandSpec::SOLVER, Bench::FRICTION).unwrap();
+        let hand = HandSpec::default().add_to(&mut bench).unwrap();
+        let cube = bench.cube("cube", CubeSpec::default(), [0.0; 2]).unwrap().body;
+        let template = bench.build();
         let force = Vector::new(f32::NAN, 0.0, 0.0);
         for inject in [0, 1, 2] {
-            let mut row = hand.template.row();
+            let mut row = template.row();
             row.step(HandSpec::PHYSICS_DT, HandSpec::DECIMATION);
             match inject {
                 0 => row.world.bodies.get_mut(cube.0).unwrap().set_linvel(force, false),

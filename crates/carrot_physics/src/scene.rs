@@ -141,6 +141,12 @@ impl Template {
         self.watch_names.find(name)
     }
 
+    /// The name of a body.
+    pub fn body_name(&self, body: BodyId) -> &str {
+        let at = self.bodies.parts.iter().position(|&part| part == body);
+        at.map_or("", |at| &self.bodies.names[at])
+    }
+
     /// Every collider, in order of insertion.
     pub fn shapes(&self) -> &[PlacedShape] {
         &self.shapes
@@ -162,6 +168,7 @@ impl SceneBuilder {
         positive("length_unit", config.length_unit)?;
         positive("iterations", config.iterations as f32)?;
         positive("sweeps", config.sweeps as f32)?;
+        positive("contact_frequency", config.contact_frequency)?;
         let mut world = PhysicsWorld::new();
         world.gravity = vector(config.gravity);
         let parameters = &mut world.integration_parameters;
@@ -169,6 +176,7 @@ impl SceneBuilder {
         parameters.num_internal_pgs_iterations = config.sweeps;
         parameters.num_internal_stabilization_iterations = config.sweeps;
         parameters.length_unit = config.length_unit;
+        parameters.contact_softness.natural_frequency = config.contact_frequency;
         // Without it a joint under load sags by what one sweep leaves over, at every step.
         parameters.warmstart_joints = true;
         // Held only after positions were integrated, a pinched cube creeps out of the fingers by millimetres
@@ -258,7 +266,8 @@ impl SceneBuilder {
             .friction(spec.friction)
             .collision_groups(groups);
         let handle = self.template.world.insert_collider(builder, Some(body.0));
-        self.template.shapes.push(PlacedShape { body, offset: spec.offset, shape: spec.shape });
+        let (offset, shape, groups) = (spec.offset, spec.shape, spec.groups);
+        self.template.shapes.push(PlacedShape { body, offset, shape, groups });
         Ok(ColliderId(handle))
     }
 
@@ -297,14 +306,14 @@ impl SceneBuilder {
         let handle = self.template.world.insert_impulse_joint(first.0, second.0, joint);
         for (slide, axis) in spec.slides.iter().zip(AXES) {
             if let Some(motor) = slide.as_ref().and_then(|slide| slide.motor.as_ref()) {
-                self.motor(handle, axis, motor)?;
+                self.name_motor(handle, axis, motor)?;
             }
         }
         Ok(())
     }
 
     /// Gives a motor of a joint its name.
-    pub(crate) fn motor(
+    pub(crate) fn name_motor(
         &mut self,
         joint: ImpulseJointHandle,
         axis: JointAxis,
@@ -344,6 +353,14 @@ impl SceneBuilder {
         let handles = |ids: &[ColliderId]| ids.iter().map(|id| id.0).collect();
         self.template.watches.push(Watch { first: handles(first), second: handles(second) });
         Ok(id)
+    }
+
+    /// The motor of this name.
+    ///
+    /// # Errors
+    /// See [`Template::body`].
+    pub fn motor(&self, name: &str) -> Result<MotorId, PhysicsError> {
+        self.template.motor(name)
     }
 
     /// Ends the building.

@@ -14,11 +14,15 @@ pub struct SolverConfig {
     pub sweeps: usize,
     /// The size of a typical small object (m); contact margins and tolerances scale with it.
     pub length_unit: f32,
+    /// How fast a contact between two moving bodies pushes them apart (Hz); the higher, the less they sink into
+    /// each other. Contacts with fixed bodies are at 60 Hz.
+    pub contact_frequency: f32,
 }
 
 impl Default for SolverConfig {
     fn default() -> Self {
-        Self { gravity: [0.0, 0.0, -9.81], iterations: 4, sweeps: 1, length_unit: 1.0 }
+        let gravity = [0.0, 0.0, -9.81];
+        Self { gravity, iterations: 4, sweeps: 1, length_unit: 1.0, contact_frequency: 30.0 }
     }
 }
 
@@ -206,4 +210,6 @@ pub struct PlacedShape {
     pub offset: [f32; 3],
     /// Its form.
     pub shape: Shape,
+    /// Groups that it belongs to, one bit each.
+    pub groups: u32,
 }

@@ -21,6 +21,8 @@ const TASKS: &[(&str, BuildTask)] = &[
     (control::mountain_car::NAME, || Arc::new(control::mountain_car::MountainCar::default())),
     (gridworld::empty::NAME, || Arc::new(gridworld::empty::Empty8x8::default())),
     (manipulation::reach::NAME, || Arc::new(manipulation::reach::Reach::default())),
+    (manipulation::push::NAME, || Arc::new(manipulation::push::Push::default())),
+    (manipulation::pick_place::NAME, || Arc::new(manipulation::pick_place::PickPlace::default())),
 ];
 
 /// Names of all tasks.

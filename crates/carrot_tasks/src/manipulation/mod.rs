@@ -1,3 +1,14 @@
 //! Manipulation: a motor-driven hand over a table, in rapier.
+//!
+//! [`reach`] is the smallest task. What tasks share is in [`tabletop`] (systems), [`signals`], [`goal`] and
+//! [`manipulator`].
 
+pub mod cube;
+pub mod goal;
+pub mod manipulator;
+pub mod pick_place;
+pub mod push;
 pub mod reach;
+pub mod script;
+pub mod signals;
+pub mod tabletop;
