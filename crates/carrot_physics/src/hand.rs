@@ -124,6 +124,7 @@ impl HandSpec {
         gravity: [0.0, 0.0, -9.81],
         // Where fingers carry force to a cube or to the table one sweep does not carry all of it.
         iterations: 2,
+        sweeps: 1,
         // The scene is made of parts of a few centimetres.
         length_unit: 0.1,
         contact_frequency: 120.0,

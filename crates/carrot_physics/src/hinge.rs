@@ -70,7 +70,7 @@ impl SceneBuilder {
         }
         let handle = self.template.world.insert_impulse_joint(first.0, second.0, joint);
         match &spec.motor {
-            Some(motor) => self.motor(handle, AXIS, motor),
+            Some(motor) => self.name_motor(handle, AXIS, motor),
             None => Ok(()),
         }
     }

@@ -306,14 +306,14 @@ impl SceneBuilder {
         let handle = self.template.world.insert_impulse_joint(first.0, second.0, joint);
         for (slide, axis) in spec.slides.iter().zip(AXES) {
             if let Some(motor) = slide.as_ref().and_then(|slide| slide.motor.as_ref()) {
-                self.motor(handle, axis, motor)?;
+                self.name_motor(handle, axis, motor)?;
             }
         }
         Ok(())
     }
 
     /// Gives a motor of a joint its name.
-    pub(crate) fn motor(
+    pub(crate) fn name_motor(
         &mut self,
         joint: ImpulseJointHandle,
         axis: JointAxis,

@@ -21,13 +21,8 @@ pub struct SolverConfig {
 
 impl Default for SolverConfig {
     fn default() -> Self {
-        Self {
-            gravity: [0.0, 0.0, -9.81],
-            iterations: 4,
-            sweeps: 1,
-            length_unit: 1.0,
-            contact_frequency: 30.0,
-        }
+        let gravity = [0.0, 0.0, -9.81];
+        Self { gravity, iterations: 4, sweeps: 1, length_unit: 1.0, contact_frequency: 30.0 }
     }
 }
 
