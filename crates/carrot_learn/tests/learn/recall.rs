@@ -142,14 +142,18 @@ fn what_was_shown_before_is_remembered_by_a_recurrent_policy_alone() {
 
 fn after(updates: usize, shards: usize) -> Parts {
     let mut training = Training::new(GRU, shards);
-    (0..updates).for_each(|_| drop(training.iterate()));
+    for _ in 0..updates {
+        let _ = training.iterate();
+    }
     training.ppo.save().unwrap()
 }
 
 #[test]
 fn memories_cross_rollouts_and_survive_a_resume() {
     let mut training = Training::new(GRU, 2);
-    (0..2).for_each(|_| drop(training.iterate()));
+    for _ in 0..2 {
+        let _ = training.iterate();
+    }
     let (parts, batch) = (training.ppo.save().unwrap(), training.env.save().unwrap());
     let resume = |parts: &Parts| {
         let mut resumed = Training::new(GRU, 1);
