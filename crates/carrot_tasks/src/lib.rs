@@ -24,6 +24,8 @@ const TASKS: &[(&str, BuildTask)] = &[
     }),
     (control::pendulum::NAME, || Arc::new(control::pendulum::Pendulum::default())),
     (control::acrobot::NAME, || Arc::new(control::acrobot::Acrobot::default())),
+    (control::reacher::NAME, || Arc::new(control::reacher::Reacher::default())),
+    (control::ball_balance::NAME, || Arc::new(control::ball_balance::BallBalance::default())),
     (gridworld::empty::NAME, || Arc::new(gridworld::empty::Empty8x8::default())),
     (manipulation::reach::NAME, || Arc::new(manipulation::reach::Reach::default())),
 ];

@@ -51,6 +51,29 @@ fn naive_rewards_pay_their_exploits_more_than_the_expert() {
     }
 }
 
+/// Mean pay for approaches alone, in units of the signal: what a clipped `Progress` pays.
+fn mean_approach(task: &str, script: &str, signal: &str) -> f32 {
+    let episodes = play(task, script);
+    let catalog = build_task(task).unwrap().spec().catalog();
+    let (id, _) = catalog.find(signal).unwrap();
+    let nearer = |steps: &Vec<Vec<f32>>| -> f32 {
+        steps.windows(2).map(|pair| (pair[0][id.0].abs() - pair[1][id.0].abs()).max(0.0)).sum()
+    };
+    episodes.signals.iter().map(nearer).sum::<f32>() / episodes.signals.len() as f32
+}
+
+#[test]
+fn pay_for_approaching_alone_is_farmed_by_coming_again() {
+    for (task, exploit, signal) in [
+        ("Reach", "pump", "goal_distance"),
+        ("Reacher", "spin", "target_distance"),
+        ("BallBalance", "rock", "goal_distance"),
+    ] {
+        let (farmed, earned) = (mean_approach(task, exploit, signal), mean_approach(task, "expert", signal));
+        assert!(farmed > 1.25 * earned, "{task}: {exploit} {farmed}, expert {earned}");
+    }
+}
+
 #[test]
 fn sparse_returns_are_those_of_gymnasium_and_minigrid() {
     let upright = play("CartPole-v1", "expert");
