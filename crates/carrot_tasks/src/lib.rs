@@ -43,6 +43,8 @@ const TASKS: &[(&str, BuildTask)] = &[
     (manipulation::pick_place::NAME, || Arc::new(manipulation::pick_place::PickPlace::default())),
     (manipulation::button_press::NAME, || Arc::new(manipulation::button_press::ButtonPress::default())),
     (manipulation::drawer_open::NAME, || Arc::new(manipulation::drawer_open::DrawerOpen::default())),
+    (manipulation::stack::NAME, || Arc::new(manipulation::stack::Stack::default())),
+    (manipulation::peg_insert::NAME, || Arc::new(manipulation::peg_insert::PegInsert::default())),
 ];
 
 /// Names of all tasks.
