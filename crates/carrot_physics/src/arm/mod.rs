@@ -91,7 +91,7 @@ impl ArmSpec {
     pub const SOLVER: SolverConfig = SolverConfig {
         gravity: [0.0, 0.0, -9.81],
         iterations: 1,
-        sweeps: 8,
+        sweeps: 4,
         length_unit: 0.1,
         contact_frequency: 120.0,
     };
