@@ -35,7 +35,7 @@ pub struct BoxSpec {
 /// A body that slides along one axis and never turns: a drawer, a button.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SliderSpec {
-    /// Where its origin is at displacement zero, in the world (m).
+    /// Where its origin is at displacement zero, in the frame of what it slides in (m).
     pub position: [f32; 3],
     /// 0, 1 or 2: along x, y or z.
     pub axis: usize,
@@ -177,12 +177,14 @@ impl Bench {
         self.boxes(body, boxes, 1.0, Self::FIXED)
     }
 
-    /// Adds something that slides; its motor has its name.
+    /// Adds something that slides in a fixture; its motor has its name.
     ///
     /// # Errors
     /// See [`Bench::cube`].
-    pub fn slider(&mut self, name: &str, spec: &SliderSpec) -> Result<Slider, PhysicsError> {
-        let body = self.scene.body(name, BodySpec::at(Motion::DynamicUpright, spec.position))?;
+    pub fn slider(&mut self, name: &str, fixture: &Solid, spec: &SliderSpec) -> Result<Slider, PhysicsError> {
+        let base = self.scene.position(fixture.body);
+        let start = std::array::from_fn(|i| base[i] + spec.position[i]);
+        let body = self.scene.body(name, BodySpec::at(Motion::DynamicUpright, start))?;
         let solid = self.boxes(body, &spec.boxes, spec.mass, Self::SLIDER)?;
         let motor = MotorSpec { name: name.into(), drive: spec.hold, max_force: spec.max_force };
         let slide = SlideSpec { limits: spec.limits, motor: Some(motor) };
@@ -190,8 +192,7 @@ impl Bench {
         if let Some(axis) = slides.get_mut(spec.axis) {
             *axis = Some(slide);
         }
-        let anchor = self.anchor(spec.position);
-        self.scene.joint(self.table, body, JointSpec { anchor, slides })?;
+        self.scene.joint(fixture.body, body, JointSpec { anchor: spec.position, slides })?;
         let motor = self.scene.motor(name)?;
         Ok(Slider { solid, motor })
     }

@@ -8,7 +8,7 @@ use rapier3d::prelude::{
     PhysicsWorld, RigidBodyBuilder, RigidBodyHandle,
 };
 
-use crate::convert::{pose, vector};
+use crate::convert::{array, pose, vector};
 use crate::error::{PhysicsError, finite, positive};
 use crate::row::PhysicsRow;
 use crate::spec::{
@@ -383,6 +383,11 @@ impl SceneBuilder {
         let handles = |ids: &[ColliderId]| ids.iter().map(|id| id.0).collect();
         self.template.watches.push(Watch { first: handles(first), second: handles(second) });
         Ok(id)
+    }
+
+    /// Where a body starts (m).
+    pub(crate) fn position(&self, body: BodyId) -> [f32; 3] {
+        self.template.world.bodies.get(body.0).map_or([0.0; 3], |body| array(body.translation()))
     }
 
     /// The motor of this name.

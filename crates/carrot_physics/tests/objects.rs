@@ -158,8 +158,10 @@ fn a_slider_has_the_travel_the_friction_and_the_spring_stated() {
         mass: 0.5,
         boxes,
     };
-    let button = bench.slider("button", &button).unwrap();
-    let drawer = bench.slider("drawer", &drawer).unwrap();
+    let far = BoxSpec { offset: [0.0; 3], half_extents: [0.01; 3] };
+    let base = bench.fixture("base", [0.0, 0.0, 0.0], &[BoxSpec { offset: [0.5, 0.5, 0.0], ..far }]).unwrap();
+    let button = bench.slider("button", &base, &button).unwrap();
+    let drawer = bench.slider("drawer", &base, &drawer).unwrap();
     let pressed = bench.scene.watch("pressed", &hand.parts, &button.solid.colliders).unwrap();
     let mut row = bench.build().row();
     let step = |row: &mut PhysicsRow, speed: f32, steps: usize| {

@@ -10,6 +10,7 @@ pub mod frame;
 pub mod goal;
 pub mod intervention;
 mod kernel;
+pub mod mdp;
 pub mod rollout;
 pub mod row;
 pub mod seed;
@@ -32,6 +33,7 @@ pub use error::SimError;
 pub use frame::{Body, Drawing, Frame, Shape, Tiles};
 pub use goal::GoalSpec;
 pub use intervention::{Handle, Intervention};
+pub use mdp::{Mdp, MdpError};
 pub use rollout::{EndRecord, Rollout, SignalLog};
 pub use row::{
     ActiveRows, Column, ColumnMut, EnvId, Episode, RowKeys, RunSeed, StepCount, edit_row_state, row_state,

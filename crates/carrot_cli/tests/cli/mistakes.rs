@@ -170,6 +170,24 @@ fn files_and_folders_that_are_not_there_or_something_else() {
 }
 
 #[test]
+fn a_rollout_beyond_memory_is_refused_before_anything_is_written() {
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("scene.ron"), SCENE).unwrap();
+    let args = [
+        "train",
+        "scene.ron",
+        "batch.num_envs=262144",
+        "batch.num_steps=65536",
+        "learner.total_steps=1000000",
+    ];
+    // Terabytes: the largest batch of the largest rollouts, with every signal kept.
+    let (document, code) = json(here.path(), &args);
+    assert_eq!((code, document["error"]["exit_code"].as_i64()), (Some(5), Some(5)), "{document:#}");
+    assert!(document["error"]["message"].as_str().unwrap().contains("num_envs"));
+    assert_eq!(entries(here.path()), ["scene.ron"]);
+}
+
+#[test]
 fn in_robots() {
     let here = tempfile::tempdir().unwrap();
     let robot = r#"<robot name="r">

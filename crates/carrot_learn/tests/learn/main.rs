@@ -3,4 +3,5 @@
 
 mod matching;
 mod ppo;
+mod recall;
 mod resume;

@@ -19,6 +19,8 @@ pub(crate) enum Show {
     Category,
     /// The same as the brightness of a picture.
     Picture,
+    /// Two categories: choose both.
+    Pair,
     /// A number from -1 to 1: give it back, and its negative.
     Number,
 }
@@ -36,6 +38,7 @@ impl Matching {
         let observation = match show {
             Show::Category => vec![ObsPart::bytes("shown", &[1], 2), number("parity")],
             Show::Picture => vec![ObsPart::bytes("shown", &[5, 5, 1], 2), number("parity")],
+            Show::Pair => vec![ObsPart::bytes("shown", &[2], 2)],
             Show::Number => vec![number("shown")],
         };
         let action = match show {
@@ -45,6 +48,10 @@ impl Matching {
                 low: vec![-2.0, -2.0],
                 high: vec![2.0, 2.0],
             },
+            Show::Pair => ActionSpace::multi_discrete(&[
+                ("left", &["dark", "grey", "bright"]),
+                ("right", &["dark", "grey", "bright"]),
+            ]),
             _ => ActionSpace::discrete(&["dark", "grey", "bright"]),
         };
         let spec = TaskSpec {
@@ -77,6 +84,7 @@ impl Task for Matching {
         match self.show {
             Show::Category => app.add_observing_systems(StepSystems::Sense, sense_choice::<1>),
             Show::Picture => app.add_observing_systems(StepSystems::Sense, sense_choice::<25>),
+            Show::Pair => app.add_observing_systems(StepSystems::Sense, sense_pair),
             Show::Number => app.add_observing_systems(StepSystems::Sense, sense_number),
         };
     }
@@ -96,6 +104,15 @@ fn sense_choice<const CELLS: usize>(keys: RowKeys, steps: Column<StepCount>, mut
         let draw = keys.key(row).words(Stream::Sense, step.0)[0];
         obs.u8_mut(0)[row * CELLS..][..CELLS].fill((draw % CHOICES) as u8);
         obs.f32_mut(1)[row] = 40.0 + (keys.key(row).env % 2) as f32;
+    }
+}
+
+fn sense_pair(keys: RowKeys, steps: Column<StepCount>, mut obs: ResMut<Observations>) {
+    let keys = keys.columns();
+    for (row, step) in steps.slice().iter().enumerate() {
+        let words = keys.key(row).words(Stream::Sense, step.0);
+        let own = [words[0], words[1]].map(|word| (word % CHOICES) as u8);
+        obs.u8_mut(0)[2 * row..][..2].copy_from_slice(&own);
     }
 }
 
@@ -154,6 +171,7 @@ impl Training {
             self.ppo.act(&self.env.current_obs(), self.global_step, false, &mut self.actions).unwrap();
             spoil(t, &mut self.actions);
             self.env.step(&self.actions).unwrap();
+            self.ppo.after_step(self.env.rollout()).unwrap();
             self.global_step += NUM_ENVS as u64;
         }
     }
@@ -168,6 +186,11 @@ impl Training {
                 Show::Number => {
                     let x = rollout.obs[0].f32()[cell];
                     1.0 - (action[0] - x).powi(2) - (action[1] + x).powi(2)
+                }
+                Show::Pair => {
+                    let shown = &rollout.obs[0].u8()[2 * cell..][..2];
+                    let hits = shown.iter().zip(action).filter(|(shown, own)| f32::from(**shown) == **own);
+                    0.5 * hits.count() as f32
                 }
                 _ => {
                     let size = rollout.part_sizes()[0];

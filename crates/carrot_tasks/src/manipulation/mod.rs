@@ -3,7 +3,9 @@
 //! [`reach`] is the smallest task. What tasks share is in [`tabletop`] (systems), [`signals`], [`goal`] and
 //! [`manipulator`].
 
+pub mod button_press;
 pub mod cube;
+pub mod drawer_open;
 pub mod goal;
 pub mod manipulator;
 pub mod pick_place;
