@@ -21,6 +21,7 @@
 //!
 //! Nothing outside this crate names rapier: positions are `[f32; 3]`, rotations unit quaternions `[x, y, z, w]`.
 
+mod arm;
 mod bench;
 mod convert;
 mod error;
@@ -33,6 +34,7 @@ mod spec;
 mod totals;
 mod urdf;
 
+pub use arm::{Arm, ArmSpec};
 pub use bench::{Bench, BoxSpec, CubeSpec, Slider, SliderSpec, Solid};
 pub use error::PhysicsError;
 pub use hand::{Grip, Hand, HandSpec};

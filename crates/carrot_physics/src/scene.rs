@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rapier3d::prelude::{
     ColliderBuilder, ColliderHandle, GenericJoint, Group, ImpulseJointHandle, InteractionGroups,
-    InteractionTestMode, JointAxesMask, JointAxis, JointLimits, JointMotor, MotorModel, PhysicsWorld,
-    RigidBodyBuilder, RigidBodyHandle,
+    InteractionTestMode, JointAxesMask, JointAxis, JointLimits, JointMotor, MotorModel, MultibodyJointHandle,
+    PhysicsWorld, RigidBodyBuilder, RigidBodyHandle,
 };
 
 use crate::convert::{array, pose, vector};
@@ -35,9 +35,18 @@ pub struct SiteId(pub(crate) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WatchId(pub(crate) usize);
 
+/// The joint that a motor drives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum MotorJoint {
+    /// Between two bodies of their own.
+    Impulse(ImpulseJointHandle),
+    /// Within an articulated body.
+    Multibody(MultibodyJointHandle),
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Motor {
-    pub(crate) joint: ImpulseJointHandle,
+    pub(crate) joint: MotorJoint,
     pub(crate) axis: usize,
     pub(crate) drive: Drive,
     pub(crate) max_force: f32,
@@ -221,8 +230,18 @@ impl SceneBuilder {
         if spec.motion != Motion::Fixed {
             self.template.dynamic.push(handle);
         }
-        self.template.bodies.insert(name, BodyId(handle))?;
+        self.name_body(name, BodyId(handle))?;
         Ok(BodyId(handle))
+    }
+
+    /// Gives a body its name.
+    pub(crate) fn name_body(&mut self, name: &str, body: BodyId) -> Result<(), PhysicsError> {
+        self.template.bodies.insert(name, body)
+    }
+
+    /// Adds shapes that a drawer will see.
+    pub(crate) fn show(&mut self, shapes: impl IntoIterator<Item = PlacedShape>) {
+        self.template.shapes.extend(shapes);
     }
 
     /// Adds a solid part to a body.
@@ -250,6 +269,16 @@ impl SceneBuilder {
                 }
                 ColliderBuilder::cuboid(x, y, z)
             }
+            Shape::Cylinder { half_height, radius } => {
+                positive("a cylinder's half height", half_height)?;
+                positive("a cylinder's radius", radius)?;
+                // Rapier's stand along y.
+                ColliderBuilder::cylinder(half_height, radius).rotation(vector([
+                    std::f32::consts::FRAC_PI_2,
+                    0.0,
+                    0.0,
+                ]))
+            }
             Shape::Capsule { half_height, radius } => {
                 positive("a capsule's half height", half_height)?;
                 positive("a capsule's radius", radius)?;
@@ -268,7 +297,8 @@ impl SceneBuilder {
             .collision_groups(groups);
         let handle = self.template.world.insert_collider(builder, Some(body.0));
         let (offset, shape, groups) = (spec.offset, spec.shape, spec.groups);
-        self.template.shapes.push(PlacedShape { body, offset, shape, groups });
+        let rotation = [0.0, 0.0, 0.0, 1.0];
+        self.template.shapes.push(PlacedShape { body, offset, rotation, shape, groups });
         Ok(ColliderId(handle))
     }
 
@@ -307,7 +337,7 @@ impl SceneBuilder {
         let handle = self.template.world.insert_impulse_joint(first.0, second.0, joint);
         for (slide, axis) in spec.slides.iter().zip(AXES) {
             if let Some(motor) = slide.as_ref().and_then(|slide| slide.motor.as_ref()) {
-                self.name_motor(handle, axis, motor)?;
+                self.name_motor(MotorJoint::Impulse(handle), axis, motor)?;
             }
         }
         Ok(())
@@ -316,15 +346,15 @@ impl SceneBuilder {
     /// Gives a motor of a joint its name.
     pub(crate) fn name_motor(
         &mut self,
-        joint: ImpulseJointHandle,
+        joint: MotorJoint,
         axis: JointAxis,
         spec: &MotorSpec,
-    ) -> Result<(), PhysicsError> {
+    ) -> Result<MotorId, PhysicsError> {
         let id = MotorId(self.template.motors.len());
         self.template.motor_names.insert(&spec.name, id)?;
         let MotorSpec { drive, max_force, .. } = *spec;
         self.template.motors.push(Motor { joint, axis: axis as usize, drive, max_force });
-        Ok(())
+        Ok(id)
     }
 
     /// Names a point fixed to a body.

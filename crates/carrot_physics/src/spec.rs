@@ -90,6 +90,13 @@ pub enum Shape {
         /// Half of each edge (m).
         half_extents: [f32; 3],
     },
+    /// A cylinder along z.
+    Cylinder {
+        /// Half the length (m).
+        half_height: f32,
+        /// Radius (m).
+        radius: f32,
+    },
     /// A cylinder along z with round ends.
     Capsule {
         /// Half the length of the straight part (m).
@@ -217,6 +224,8 @@ pub struct PlacedShape {
     pub body: BodyId,
     /// Its centre in the body's frame (m).
     pub offset: [f32; 3],
+    /// How it is turned in the body's frame, a quaternion `[x, y, z, w]`.
+    pub rotation: [f32; 4],
     /// Its form.
     pub shape: Shape,
     /// Groups that it belongs to, one bit each.

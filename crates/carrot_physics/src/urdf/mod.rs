@@ -20,6 +20,7 @@
 
 mod error;
 mod folder;
+mod insert;
 mod load;
 mod model;
 mod read;
@@ -32,7 +33,8 @@ use std::path::Path;
 use carrot_scene::{Diagnostics, Source};
 
 pub use error::{UrdfError, UrdfMistake, UrdfMistakes};
-pub(crate) use load::load;
+pub(crate) use insert::Stance;
+pub(crate) use load::{load, pose};
 pub use model::{Collision, Geometry, Inertial, Joint, JointKind, Link, Origin, RobotModel};
 pub use stl::Hull;
 
