@@ -1,6 +1,7 @@
 //! What holds across crates. `CARROT_FULL=1` (`cargo xtask test --full`) runs the long counts.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audits;
 mod checker;
 mod faults;
 mod learning;

@@ -8,8 +8,13 @@ use rapier3d::prelude::{
 };
 
 use crate::convert::{array, pose, quaternion, vector};
+use crate::hinge;
 use crate::scene::{BodyId, Motor, MotorId, SiteId, Template, WatchId};
+use crate::spec::Drive;
 use crate::totals::{ContactTotals, MotorTotals};
+
+/// A velocity beyond anything that moves (m/s or rad/s).
+const UNREACHABLE: f32 = 1e6;
 
 /// The physics of one env row.
 ///
@@ -64,7 +69,7 @@ impl PhysicsRow {
         }
         self.world.integration_parameters.dt = physics_dt;
         for (velocity, &motor) in self.velocities.iter_mut().zip(&self.template.motors) {
-            *velocity = slide(&self.world, motor).1;
+            *velocity = displacement(&self.world, motor).1;
         }
         for _ in 0..decimation {
             self.world.step();
@@ -94,7 +99,7 @@ impl PhysicsRow {
         for (at, &motor) in self.template.motors.iter().enumerate() {
             // Rapier writes back what the last iteration applied; the others differ little from it.
             let impulse = joint_motor_impulse(&self.world, motor) * iterations;
-            let after = slide(&self.world, motor).1;
+            let after = displacement(&self.world, motor).1;
             self.motors[at].add(impulse, self.velocities[at], after);
             self.velocities[at] = after;
         }
@@ -122,7 +127,7 @@ impl PhysicsRow {
 
     // Commands.
 
-    /// Commands a motor: a velocity (m/s) or a displacement (m), as its [`Drive`](crate::Drive) says.
+    /// Commands a motor: a velocity (m/s, rad/s), a displacement (m, rad) or a force (N, N m), as its [`Drive`] says.
     ///
     /// The command holds until the next one. A number that is not finite marks the row as diverged.
     pub fn command(&mut self, motor: MotorId, target: f32) {
@@ -130,16 +135,30 @@ impl PhysicsRow {
             self.diverged = true;
             return;
         }
-        let Motor { joint, axis, drives_velocity } = self.template.motors[motor.0];
+        let Motor { joint, axis, drive, max_force } = self.template.motors[motor.0];
+        let set = |motor: &mut JointMotor| match drive {
+            Drive::Velocity => motor.target_vel = target,
+            Drive::Position { .. } => motor.target_pos = target,
+            Drive::Force { damping: 0.0 } => {
+                // A velocity that is never reached takes all of the force there is.
+                motor.target_vel = UNREACHABLE.copysign(target);
+                motor.max_force = target.abs().min(max_force);
+            }
+            Drive::Force { damping } => motor.target_vel = target.clamp(-max_force, max_force) / damping,
+        };
         let joints = &mut self.world.impulse_joints;
-        let current = |motor: &JointMotor| if drives_velocity { motor.target_vel } else { motor.target_pos };
         // Looking at a joint mutably makes rapier rebuild its constraints, so look first.
-        if joints.get(joint).is_some_and(|joint| current(&joint.data.motors[axis]) == target) {
+        let same = joints.get(joint).is_some_and(|joint| {
+            let current = joint.data.motors[axis];
+            let mut commanded = current;
+            set(&mut commanded);
+            commanded == current
+        });
+        if same {
             return;
         }
         if let Some(joint) = joints.get_mut(joint, false) {
-            let motor = &mut joint.data.motors[axis];
-            if drives_velocity { motor.target_vel = target } else { motor.target_pos = target }
+            set(&mut joint.data.motors[axis]);
         }
     }
 
@@ -210,14 +229,14 @@ impl PhysicsRow {
         array(body.velocity_at_point(body.position().transform_point(vector(site.offset))))
     }
 
-    /// How far a motor's axis is displaced (m).
+    /// How far a motor's axis is displaced (m), or its angle from -pi to pi (rad).
     pub fn motor_position(&self, motor: MotorId) -> f32 {
-        slide(&self.world, self.template.motors[motor.0]).0
+        displacement(&self.world, self.template.motors[motor.0]).0
     }
 
-    /// How fast a motor's axis moves (m/s).
+    /// How fast a motor's axis moves (m/s or rad/s).
     pub fn motor_velocity(&self, motor: MotorId) -> f32 {
-        slide(&self.world, self.template.motors[motor.0]).1
+        displacement(&self.world, self.template.motors[motor.0]).1
     }
 
     /// What a motor did during the last step.
@@ -251,9 +270,12 @@ pub(crate) fn clone_world(world: &PhysicsWorld) -> PhysicsWorld {
 }
 
 /// Displacement and velocity of the second body along one axis of the joint's frame in the first.
-fn slide(world: &PhysicsWorld, motor: Motor) -> (f32, f32) {
+fn displacement(world: &PhysicsWorld, motor: Motor) -> (f32, f32) {
     let Some(joint) = world.impulse_joints.get(motor.joint) else { return (0.0, 0.0) };
     let (first, second) = (&world.bodies[joint.body1()], &world.bodies[joint.body2()]);
+    if motor.axis >= 3 {
+        return hinge::angle(first, second, &joint.data);
+    }
     let mut unit = [0.0; 3];
     unit[motor.axis] = 1.0;
     let axis = *first.rotation() * vector(unit);

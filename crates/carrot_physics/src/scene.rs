@@ -11,7 +11,9 @@ use rapier3d::prelude::{
 use crate::convert::{pose, vector};
 use crate::error::{PhysicsError, finite, positive};
 use crate::row::PhysicsRow;
-use crate::spec::{BodySpec, ColliderSpec, Drive, JointSpec, Motion, PlacedShape, Shape, SolverConfig};
+use crate::spec::{
+    Axis, BodySpec, ColliderSpec, Drive, JointSpec, Motion, MotorSpec, PlacedShape, Shape, SolverConfig,
+};
 
 /// A body of the scene; the same in every row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,8 @@ pub struct WatchId(pub(crate) usize);
 pub(crate) struct Motor {
     pub(crate) joint: ImpulseJointHandle,
     pub(crate) axis: usize,
-    pub(crate) drives_velocity: bool,
+    pub(crate) drive: Drive,
+    pub(crate) max_force: f32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -146,7 +149,7 @@ impl Template {
 
 /// Collects the parts of a scene.
 pub struct SceneBuilder {
-    template: Template,
+    pub(crate) template: Template,
 }
 
 impl SceneBuilder {
@@ -158,10 +161,13 @@ impl SceneBuilder {
         finite("gravity", &config.gravity)?;
         positive("length_unit", config.length_unit)?;
         positive("iterations", config.iterations as f32)?;
+        positive("sweeps", config.sweeps as f32)?;
         let mut world = PhysicsWorld::new();
         world.gravity = vector(config.gravity);
         let parameters = &mut world.integration_parameters;
         parameters.num_solver_iterations = config.iterations;
+        parameters.num_internal_pgs_iterations = config.sweeps;
+        parameters.num_internal_stabilization_iterations = config.sweeps;
         parameters.length_unit = config.length_unit;
         // Without it a joint under load sags by what one sweep leaves over, at every step.
         parameters.warmstart_joints = true;
@@ -195,6 +201,10 @@ impl SceneBuilder {
             Motion::Fixed => RigidBodyBuilder::fixed(),
             Motion::Dynamic => RigidBodyBuilder::dynamic(),
             Motion::DynamicUpright => RigidBodyBuilder::dynamic().lock_rotations(),
+            Motion::DynamicPlanar(normal) => {
+                let [x, y, z] = [Axis::X, Axis::Y, Axis::Z].map(|axis| axis == normal);
+                RigidBodyBuilder::dynamic().enabled_translations(!x, !y, !z).enabled_rotations(x, y, z)
+            }
         };
         // Rows are never idle long enough for sleep to pay, and waking depends on history.
         let body = builder.pose(pose(spec.position, spec.rotation)).can_sleep(false);
@@ -280,33 +290,30 @@ impl SceneBuilder {
             joint.limit_axes |= JointAxesMask::from(axis);
             joint.limits[axis as usize] = JointLimits { min, max, impulse: 0.0 };
             if let Some(motor) = &slide.motor {
-                positive("a motor's force", motor.max_force)?;
-                joint.motor_axes |= JointAxesMask::from(axis);
-                let (model, stiffness, damping) = match motor.drive {
-                    // So stiff that the limit of force alone says what the motor can do: under a load of 1 g
-                    // it sags by 10 um/s.
-                    Drive::Velocity => (MotorModel::AccelerationBased, 0.0, 1e6),
-                    Drive::Position { stiffness, damping } => {
-                        positive("a motor's stiffness", stiffness)?;
-                        positive("a motor's damping", damping)?;
-                        (MotorModel::ForceBased, stiffness, damping)
-                    }
-                };
-                let max_force = motor.max_force;
-                joint.motors[axis as usize] =
-                    JointMotor { stiffness, damping, max_force, model, ..JointMotor::default() };
+                drive_axis(&mut joint, axis, motor)?;
             }
         }
 
         let handle = self.template.world.insert_impulse_joint(first.0, second.0, joint);
         for (slide, axis) in spec.slides.iter().zip(AXES) {
             if let Some(motor) = slide.as_ref().and_then(|slide| slide.motor.as_ref()) {
-                let id = MotorId(self.template.motors.len());
-                self.template.motor_names.insert(&motor.name, id)?;
-                let drives_velocity = motor.drive == Drive::Velocity;
-                self.template.motors.push(Motor { joint: handle, axis: axis as usize, drives_velocity });
+                self.motor(handle, axis, motor)?;
             }
         }
+        Ok(())
+    }
+
+    /// Gives a motor of a joint its name.
+    pub(crate) fn motor(
+        &mut self,
+        joint: ImpulseJointHandle,
+        axis: JointAxis,
+        spec: &MotorSpec,
+    ) -> Result<(), PhysicsError> {
+        let id = MotorId(self.template.motors.len());
+        self.template.motor_names.insert(&spec.name, id)?;
+        let MotorSpec { drive, max_force, .. } = *spec;
+        self.template.motors.push(Motor { joint, axis: axis as usize, drive, max_force });
         Ok(())
     }
 
@@ -343,4 +350,40 @@ impl SceneBuilder {
     pub fn build(self) -> Arc<Template> {
         Arc::new(self.template)
     }
+}
+
+/// Lets a motor drive one axis of a joint.
+pub(crate) fn drive_axis(
+    joint: &mut GenericJoint,
+    axis: JointAxis,
+    spec: &MotorSpec,
+) -> Result<(), PhysicsError> {
+    positive("a motor's force", spec.max_force)?;
+    let rigid = (MotorModel::AccelerationBased, 0.0, 1e6);
+    let (model, stiffness, damping) = match spec.drive {
+        // So stiff that the limit of force alone says what the motor can do: under a load of 1 g
+        // it sags by 10 um/s.
+        Drive::Velocity => rigid,
+        Drive::Position { stiffness, damping } => {
+            positive("a motor's stiffness", stiffness)?;
+            positive("a motor's damping", damping)?;
+            (MotorModel::ForceBased, stiffness, damping)
+        }
+        Drive::Force { damping: 0.0 } => rigid,
+        Drive::Force { damping } => {
+            positive("a motor's damping", damping)?;
+            (MotorModel::ForceBased, 0.0, damping)
+        }
+    };
+    let max_force = match spec.drive {
+        // No command yet.
+        Drive::Force { damping: 0.0 } => 0.0,
+        // Friction has no bound, the command has.
+        Drive::Force { .. } => f32::INFINITY,
+        Drive::Velocity | Drive::Position { .. } => spec.max_force,
+    };
+    joint.motor_axes |= JointAxesMask::from(axis);
+    joint.motors[axis as usize] =
+        JointMotor { stiffness, damping, max_force, model, ..JointMotor::default() };
+    Ok(())
 }

@@ -7,6 +7,7 @@ pub mod check;
 pub mod episode;
 pub mod error;
 pub mod frame;
+pub mod goal;
 pub mod intervention;
 mod kernel;
 pub mod rollout;
@@ -29,6 +30,7 @@ pub use episode::{
 };
 pub use error::SimError;
 pub use frame::{Body, Drawing, Frame, Shape, Tiles};
+pub use goal::GoalSpec;
 pub use intervention::{Handle, Intervention};
 pub use rollout::{EndRecord, Rollout, SignalLog};
 pub use row::{

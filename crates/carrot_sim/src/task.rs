@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::episode::{CAUSE_FAULT, CAUSE_NONE, CAUSE_TASK, CAUSE_TIME_LIMIT, Cause};
 use crate::frame::{DrawRow, Drawing};
+use crate::goal::GoalSpec;
 use crate::intervention::{Handle, Handles, SetHandle};
 use crate::seed::{RowKey, Stream};
 use crate::signal::{SignalCatalog, SignalKind, SignalSpec, SignalView};
@@ -159,6 +160,11 @@ pub trait Task: Send + Sync + 'static {
 
     /// Adds row state and systems to the app of one shard.
     fn build(&self, app: &mut App);
+
+    /// What a goal task counts as reached; `None` where episodes have no goal of their own.
+    fn goal(&self) -> Option<GoalSpec> {
+        None
+    }
 }
 
 /// An action drawn uniformly from the space: the `random` behaviour of every task.

@@ -215,7 +215,6 @@ impl VecEnv {
         if t == self.config.num_steps {
             return Err(SimError::RolloutFull(t));
         }
-        self.rollout.actions[t * n * width..][..n * width].copy_from_slice(actions);
         let autoreset = self.config.autoreset;
         let bounds = &self.bounds;
         let mut outs = self.rollout.outs(t, bounds);

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod audit;
 mod bench;
 mod check;
 mod demo;
@@ -27,6 +28,8 @@ pub(crate) enum Verb {
     /// List kinds, stages and combinators of rewards, or show the page of one
     #[command(subcommand)]
     Kinds(kinds::Kinds),
+    /// Play a task's scripts under its rewards: which one pays a failure more than the expert?
+    Audit(audit::Audit),
     /// Train an agent as a scene says
     Train(train::Train),
     /// Go on with a run that was stopped or killed
@@ -56,6 +59,7 @@ impl Verb {
         match self {
             Self::Tasks(verb) => verb.run(output),
             Self::Kinds(verb) => verb.run(output),
+            Self::Audit(verb) => verb.run(output),
             Self::Train(verb) => verb.run(output),
             Self::Resume(verb) => verb.run(output),
             Self::Eval(verb) => verb.run(output),

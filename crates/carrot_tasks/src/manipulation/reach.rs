@@ -2,10 +2,12 @@
 
 use bevy_ecs::prelude::*;
 use carrot_physics::{Hand, HandSpec, PhysicsRow};
+use carrot_sim::goal::distance;
 use carrot_sim::{
     ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, Column, ColumnMut, DefaultReward,
-    Drawing, Ends, FaultSource, Faults, ObsPart, Observations, RowKeys, Script, ScriptView, Shape, SignalId,
-    SignalKind, SignalSpec, Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state, unit_f32,
+    Drawing, Ends, FaultSource, Faults, GoalSpec, ObsPart, Observations, RowKeys, Script, ScriptView, Shape,
+    SignalId, SignalKind, SignalSpec, Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state,
+    unit_f32,
 };
 use serde::{Deserialize, Serialize};
 
@@ -109,9 +111,23 @@ fn signals() -> Vec<SignalSpec> {
     ]
 }
 
+/// The tool within [`TOLERANCE`] of the goal.
+const GOAL_SPEC: GoalSpec = GoalSpec {
+    achieved: "achieved_goal",
+    desired: "desired_goal",
+    tolerance: TOLERANCE,
+    goal: "goal_position",
+    offset: "tool_to_goal",
+    distance: "goal_distance",
+};
+
 impl Task for Reach {
     fn spec(&self) -> &TaskSpec {
         &self.spec
+    }
+
+    fn goal(&self) -> Option<GoalSpec> {
+        Some(GOAL_SPEC)
     }
 
     fn build(&self, app: &mut App) {
@@ -203,7 +219,7 @@ fn measure(
             signals.target(GOAL, axis)[row] = goal[axis];
             signals.target(TO_GOAL, axis)[row] = to_goal[axis];
         }
-        signals.target(DISTANCE, 0)[row] = norm(to_goal);
+        signals.target(DISTANCE, 0)[row] = distance(&position, &goal);
         signals.target(SPEED, 0)[row] = norm(velocity);
         signals.target(FINGERS, 0)[row] = hand.opening(body);
         signals.target(TOUCHING, 0)[row] = f32::from(u8::from(body.contact(hand.table_contact).touching));
@@ -216,7 +232,7 @@ fn judge(signals: Res<Signals>, mut ends: ResMut<Ends>) {
     ends.terminated.fill(false);
     ends.cause.fill(CAUSE_NONE);
     for (row, &d) in distance.iter().enumerate() {
-        ends.success[row] = d <= TOLERANCE;
+        ends.success[row] = GOAL_SPEC.is_reached(d);
         ends.score[row] = score(d);
     }
 }

@@ -1,0 +1,26 @@
+//! Every shipped reward against every shipped behaviour: naive ones are farmed by the exploit they name, the others
+//! by nobody.
+
+use carrot_lab::audit::{audit, shipped_rewards};
+use carrot_reward::RewardModels;
+
+#[test]
+fn naive_rewards_are_farmed_and_no_sparse_or_shaped_one_is() {
+    for task in carrot_tasks::task_names() {
+        let setup = shipped_rewards(task).unwrap();
+        let found = audit(&setup, &mut RewardModels::new(), 20, 1000).unwrap();
+        assert!(found.behaviours[0].success_rate >= 0.95, "{task}: the expert fails: {found:?}");
+        for (audited, shipped) in found.rewards.iter().zip(&setup.task.spec().rewards) {
+            assert_eq!(audited.name, shipped.name);
+            match shipped.farmed_by {
+                Some(exploit) => {
+                    assert!(audited.farmed_by.iter().any(|by| by == exploit), "{task}: {found:?}")
+                }
+                None if shipped.name != "mixed" => {
+                    assert_eq!(audited.farmed_by, [""; 0], "{task}: {found:?}")
+                }
+                None => {}
+            }
+        }
+    }
+}
