@@ -19,6 +19,11 @@ type BuildTask = fn() -> Arc<dyn Task>;
 const TASKS: &[(&str, BuildTask)] = &[
     (control::cart_pole::NAME, || Arc::new(control::cart_pole::CartPole::default())),
     (control::mountain_car::NAME, || Arc::new(control::mountain_car::MountainCar::default())),
+    (control::mountain_car_continuous::NAME, || {
+        Arc::new(control::mountain_car_continuous::MountainCarContinuous::default())
+    }),
+    (control::pendulum::NAME, || Arc::new(control::pendulum::Pendulum::default())),
+    (control::acrobot::NAME, || Arc::new(control::acrobot::Acrobot::default())),
     (gridworld::empty::NAME, || Arc::new(gridworld::empty::Empty8x8::default())),
     (manipulation::reach::NAME, || Arc::new(manipulation::reach::Reach::default())),
 ];

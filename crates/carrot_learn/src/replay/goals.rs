@@ -86,11 +86,13 @@ impl GoalColumns {
     /// [`LearnError::Space`] with the reason.
     pub fn check(graph: &Graph) -> Result<(), LearnError> {
         if !graph.models().is_empty() {
-            let message = "hindsight asks the reward about other goals, and a learned reward was not fitted to them";
+            let message =
+                "hindsight asks the reward about other goals, and a learned reward was not fitted to them";
             return Err(LearnError::Space(message.into()));
         }
         if graph.reads_truth() {
-            let message = "hindsight asks the reward about other goals, and the truth is only known about one";
+            let message =
+                "hindsight asks the reward about other goals, and the truth is only known about one";
             return Err(LearnError::Space(message.into()));
         }
         Ok(())

@@ -83,8 +83,7 @@ impl Sac {
         let observation = &task.spec().observation;
         let goals = GoalColumns::of(task).filter(|_| config.hindsight != Hindsight::Off);
         let (size, signals) = (config.buffer_size, goals.is_some());
-        let off_policy =
-            OffPolicy::new(observation, width, rollout, size, signals, schedule, seed, device)?;
+        let off_policy = OffPolicy::new(observation, width, rollout, size, signals, schedule, seed, device)?;
         let (actor, actor_specs) = Actor::new(&off_policy.layout, width, &config.hidden);
         let (critics, critic_specs) = Critics::new(&off_policy.layout, width, &config.hidden);
         let init = Init::Constant(libm::log(config.ent_coef) as f32);

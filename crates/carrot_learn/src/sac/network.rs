@@ -84,8 +84,7 @@ impl Actor {
         let mut specs = Vec::new();
         let encoders = Encoders::new(&mut specs, layout, Start::Even);
         let widths = [hidden, &[2 * width]].concat();
-        let trunk =
-            Mlp::new(&mut specs, "latent_pi", encoders.width, &widths, Activation::Relu, Start::Even);
+        let trunk = Mlp::new(&mut specs, "latent_pi", encoders.width, &widths, Activation::Relu, Start::Even);
         (Self { encoders, trunk, width: width as i64 }, specs)
     }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use carrot_learn::{Device, LearnError, Ppo, PpoConfig, UpdateMetrics};
 use carrot_sim::{
-    ActionSpace, App, BatchApp, CAUSE_NONE, CAUSE_TASK, Column, Ends, EnvId, ObsPart, Observations, Rollout, RowKeys,
-    StepCount, StepSystems, Stream, Task, TaskSpec, VecEnv, VecEnvConfig, unit_f32,
+    ActionSpace, App, BatchApp, CAUSE_NONE, CAUSE_TASK, Column, Ends, EnvId, ObsPart, Observations, Rollout,
+    RowKeys, StepCount, StepSystems, Stream, Task, TaskSpec, VecEnv, VecEnvConfig, unit_f32,
 };
 
 /// What the observation shows and the action answers.

@@ -27,8 +27,7 @@ fn layout(env: &VecEnv, slots: usize) -> ReplayLayout {
 impl Filled {
     fn new(rollouts: usize, slots: usize) -> Self {
         let mut env = batch(Show::Category, 1);
-        let mut filled =
-            Self { replay: Replay::new(layout(&env, slots)).unwrap(), rollouts: Vec::new() };
+        let mut filled = Self { replay: Replay::new(layout(&env, slots)).unwrap(), rollouts: Vec::new() };
         for _ in 0..rollouts {
             env.begin_rollout();
             for _ in 0..NUM_STEPS {
@@ -159,7 +158,10 @@ fn a_buffer_survives_saving_and_is_refused_elsewhere() {
         assert_eq!(loaded.rewards(), filled.replay.rewards());
         if rollouts > 0 {
             let rng = || RowKey { seed: 2, env: 0, episode: 0 }.rng(Stream::Learner);
-            assert_eq!(loaded.sample(&mut rng(), 300, 3, GAMMA), filled.replay.sample(&mut rng(), 300, 3, GAMMA));
+            assert_eq!(
+                loaded.sample(&mut rng(), 300, 3, GAMMA),
+                filled.replay.sample(&mut rng(), 300, 3, GAMMA)
+            );
         }
         assert!(Filled::new(0, slots + 1).replay.loaded(&parts).is_err());
     }

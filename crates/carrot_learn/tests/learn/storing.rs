@@ -1,6 +1,8 @@
 //! The matching problems under learners that store what they see.
 
-use carrot_learn::{Device, DqnConfig, Experience, Learner, LearnerConfig, Memory, Parts, SacConfig, Scalars};
+use carrot_learn::{
+    Device, DqnConfig, Experience, Learner, LearnerConfig, Memory, Parts, SacConfig, Scalars,
+};
 use carrot_reward::{Graph, GraphRevision, KindRegistry, Scope};
 use carrot_scene::Source;
 use carrot_sim::VecEnv;

@@ -47,6 +47,10 @@ fn exploits_do_what_their_names_say() {
     assert!(fall.length.iter().all(|&n| n < 15), "{:?}", fall.length);
     let swing = play("MountainCar-v0", "swing_forever");
     assert!(swing.length.iter().all(|&n| n == 200));
+    let swing = play("MountainCarContinuous-v0", "swing_forever");
+    assert!(swing.length.iter().all(|&n| n == 999));
+    let swing = play("Acrobot-v1", "swing_below");
+    assert!(swing.length.iter().all(|&n| n == 500));
     let hover = play("Empty-8x8", "hover_beside_goal");
     assert!(hover.length.iter().all(|&n| n == 256));
     // The shortest way takes eleven steps: ten tiles and one turn.
