@@ -169,7 +169,8 @@ impl Graph {
 
     /// Whether a term reads the truth channel.
     pub fn reads_truth(&self) -> bool {
-        let reads = |node: &Node| matches!(&node.body, Body::Term(kind, _) if kind.doc().name == Truth::DOC.name);
+        let reads =
+            |node: &Node| matches!(&node.body, Body::Term(kind, _) if kind.doc().name == Truth::DOC.name);
         self.nodes.iter().any(reads)
     }
 
