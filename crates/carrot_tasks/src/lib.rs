@@ -8,6 +8,7 @@ use std::sync::Arc;
 use carrot_sim::Task;
 
 pub mod control;
+mod drawing;
 pub mod gridworld;
 pub mod manipulation;
 pub mod math;
