@@ -82,7 +82,7 @@ pub fn audit(
 ) -> Result<Audit, LabError> {
     let revision = Revision::initial(&setup.graphs);
     let scripts = setup.task.spec().scripts.iter().map(|script| (script.name, Actor::Script(*script)));
-    let gamma = setup.learner.gamma;
+    let gamma = setup.learner.gamma();
     let mut behaviours = Vec::new();
     for (name, actor) in scripts.chain([("random", Actor::Random)]) {
         let (found, recorded) = record_episodes(setup, &revision, models, &actor, episodes, seed)?;

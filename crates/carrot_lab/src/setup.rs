@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use carrot_learn::PpoConfig;
+use carrot_learn::LearnerConfig;
 use carrot_reward::{Graph, KindRegistry, Revision, RewardPlugin, Scope};
 use carrot_scene::{Diagnostics, NodeRef, SceneSpec, Shape, Source, Spanned};
 use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
@@ -24,7 +24,7 @@ pub struct Setup {
     /// The kinds that graphs may use.
     pub kinds: KindRegistry,
     /// The learner.
-    pub learner: PpoConfig,
+    pub learner: LearnerConfig,
     /// Name of the trained reward: that of a default reward, or `own`.
     pub reward: String,
     /// The script that farms the trained reward, if the task knows one.
@@ -46,8 +46,8 @@ impl Setup {
         let scene = SceneSpec::read(source, overrides)?;
         let mut diagnostics = Diagnostics::new();
         let learner = match &scene.learner {
-            None => Some(PpoConfig::default()),
-            Some(node) => read_learner(node, &mut diagnostics),
+            None => Some(LearnerConfig::default()),
+            Some(node) => LearnerConfig::read(node, &mut diagnostics),
         };
         let name = &scene.task.name;
         let Some(task) = carrot_tasks::build_task(&name.value) else {
@@ -74,7 +74,11 @@ impl Setup {
             graphs.extend(graph);
         }
         if let (Some(learner), Some(graph)) = (&learner, graphs.first()) {
-            graph.check_gamma(learner.gamma, &mut diagnostics);
+            graph.check_gamma(learner.gamma(), &mut diagnostics);
+            if let Err(error) = learner.check_task(task.as_ref(), graph) {
+                let place = scene.learner.as_ref().map_or_else(|| name.span.clone(), NodeRef::head);
+                diagnostics.error(&place, error.to_string(), "", "choose another learner, or another task");
+            }
         }
         let farmed_by = task.spec().rewards.iter().find(|r| r.name == reward).and_then(|r| r.farmed_by);
         let setup = learner.map(|learner| Self {
@@ -100,7 +104,7 @@ impl Setup {
             num_steps: batch.num_steps as usize,
             shards: batch.shards.map_or(cores, |s| s as usize).min(batch.num_envs as usize),
             seed: batch.seed,
-            keep_signals: recorded || !self.models.is_empty(),
+            keep_signals: recorded || !self.models.is_empty() || self.learner.keeps_signals(),
             autoreset: true,
         }
     }
@@ -110,21 +114,6 @@ impl Setup {
         VecEnv::new(self.task.clone(), config, &|app| {
             app.add_plugins(RewardPlugin::new(&self.graphs, &self.kinds, revision));
         })
-    }
-}
-
-fn read_learner(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<PpoConfig> {
-    match node.variant() {
-        Some((name, _)) if name.value != "Ppo" => {
-            diagnostics.unknown_name(&name.span, "learner", &name.value, &["Ppo"]);
-            None
-        }
-        _ => {
-            let mut reader = carrot_scene::Reader::open(node, diagnostics)?;
-            let config = PpoConfig::read(&mut reader);
-            reader.finish();
-            config
-        }
     }
 }
 

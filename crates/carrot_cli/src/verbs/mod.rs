@@ -11,6 +11,7 @@ mod kinds;
 mod report;
 mod rescore;
 mod resume;
+mod robot;
 mod tasks;
 mod train;
 
@@ -42,6 +43,9 @@ pub(crate) enum Verb {
     Report(report::Report),
     /// Check a scene, a run folder or a task
     Check(check::Check),
+    /// Check a robot's file
+    #[command(subcommand)]
+    Robot(robot::Robot),
     /// Fit a reward model to the truth of scripted episodes
     FitReward(fit_reward::FitReward),
     /// Look at this machine: libtorch, CUDA, processor
@@ -66,6 +70,7 @@ impl Verb {
             Self::Rescore(verb) => verb.run(output),
             Self::Report(verb) => verb.run(output),
             Self::Check(verb) => verb.run(output),
+            Self::Robot(verb) => verb.run(output),
             Self::FitReward(verb) => verb.run(output),
             Self::Doctor(verb) => verb.run(output),
             Self::Bench(verb) => verb.run(output),

@@ -144,6 +144,19 @@ fn every_task_passes_its_check() {
 }
 
 #[test]
+fn a_robot_is_checked() {
+    let here = tempfile::tempdir().unwrap();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/robots/six_joint_arm.urdf");
+    let (found, code) = json(here.path(), &["robot", "check", file]);
+    assert_eq!((code, found["ok"].as_bool(), found["colliders"].as_u64()), (Some(0), Some(true), Some(9)));
+    assert_eq!(found["joints"][2]["limits"], serde_json::json!([0.1, 2.7]), "{found}");
+    let text = succeed(here.path(), &["robot", "check", file]);
+    for expected in ["13.800 kg", "elbow_pitch", "0.1 to 2.7 rad", "90 N m", "2.6 rad/s", "mesh"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
 fn the_doctor_finds_libtorch() {
     let here = tempfile::tempdir().unwrap();
     let (findings, code) = json(here.path(), &["doctor"]);

@@ -6,5 +6,6 @@ mod check;
 mod control;
 mod fixtures;
 mod minigrid;
+mod pendulums;
 mod rewards;
 mod scripts;

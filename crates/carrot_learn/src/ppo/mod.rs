@@ -12,21 +12,28 @@
 //! noise is keyed, and a mini-batch whose gradient is not finite is skipped and counted. The reward is
 //! never scaled or clipped here.
 
-use carrot_sim::{ActionSpace, ObsPart, PartData, PartSlice, Rollout, RowKey, Stream};
+mod act;
+mod checkpoint;
+mod config;
+pub mod gae;
+mod metrics;
+mod minibatch;
+mod network;
+
+use carrot_sim::{ActionSpace, ObsPart, PartData, PartSlice, Rollout};
 use tch::{Kind, Tensor};
 
-use crate::adam::{Adam, AdamConfig, clip_grad_norm};
 use crate::device::use_threads;
-use crate::features::{FeatureLayout, FeatureTable};
-use crate::gae::{Successor, advantages};
-use crate::metrics::explained_variance;
-use crate::network::{ActorCritic, Head, gaussian_log_prob};
-use crate::noise::{StepNoise, best_choice, sample_choice};
+use crate::features::FeatureLayout;
 use crate::views::{View, read_f32};
-use crate::{Counters, Device, LearnError, ObsNorm, PpoConfig, UpdateMetrics};
+use crate::{Counters, Device, Experience, LearnError, Learner, Memory, ObsNorm, Parts, Scalars};
 
-/// Rows for which values are computed at a time, so that many ends need no more memory than few.
-const VALUE_BLOCK: usize = 2_048;
+pub use config::{PpoConfig, Recurrent};
+use gae::{Successor, advantages};
+pub use metrics::UpdateMetrics;
+use metrics::explained_variance;
+use minibatch::{Batch, Minibatch, Order, Sequences};
+use network::{ActorCritic, Head, Shape};
 
 /// A policy in training.
 #[derive(Debug)]
@@ -38,13 +45,18 @@ pub struct Ppo {
     pub(crate) layout: FeatureLayout,
     pub(crate) head: Head,
     pub(crate) net: ActorCritic,
-    pub(crate) adam: Adam,
     pub(crate) obs_norm: ObsNorm,
     pub(crate) counters: Counters,
     /// Log-probabilities of the running rollout's actions, `[T, N]`.
     log_probs: Vec<f32>,
     /// Values of the running rollout's observations, `G x [T, N]`.
     values: Vec<Vec<f32>>,
+    /// What is remembered of each env.
+    memory: Memory,
+    /// What was remembered at the running rollout's first step, `[N, H]`.
+    first_memory: Option<Tensor>,
+    /// What was remembered of each episode that ended in the running rollout, in its order.
+    last_memories: Vec<Tensor>,
 }
 
 impl Ppo {
@@ -69,14 +81,22 @@ impl Ppo {
         use_threads(config.threads);
         let layout = FeatureLayout::new(observation)?;
         let head = Head::of(action)?;
-        let net =
-            ActorCritic::new(&layout, head, gammas.len(), &config.hidden, config.log_std_init, seed, device)?;
+        let shape = Shape {
+            head: head.clone(),
+            groups: gammas.len(),
+            hidden: &config.hidden,
+            recurrent: config.recurrent,
+            log_std_init: config.log_std_init,
+        };
+        let net = ActorCritic::new(&layout, shape, seed, device)?;
         Ok(Self {
-            adam: Adam::new(AdamConfig::default(), net.params.len(), device)?,
             obs_norm: ObsNorm::identity(layout.floats),
             counters: Counters::default(),
             log_probs: Vec::new(),
             values: vec![Vec::new(); gammas.len()],
+            memory: Memory::default(),
+            first_memory: None,
+            last_memories: Vec::new(),
             gammas: gammas.to_vec(),
             config,
             seed,
@@ -100,63 +120,6 @@ impl Ppo {
     /// Statistics by which the policy normalises observations.
     pub fn obs_norm(&self) -> &ObsNorm {
         &self.obs_norm
-    }
-
-    /// Forgets the steps of a rollout that will not be learned from.
-    pub fn begin_rollout(&mut self) {
-        self.log_probs.clear();
-        self.values.iter_mut().for_each(Vec::clear);
-    }
-
-    /// Acts for the next step of the rollout that [`Ppo::update`] will learn from. The sampled Gaussian
-    /// action is not clipped: that is for the batch to do and to count. Noise is keyed by (seed, row,
-    /// `global_step`). A deterministic action is the most likely one; it is kept for the update all the same.
-    ///
-    /// # Shapes
-    /// `obs` holds N rows of each part, `actions` is `[N, A]`; a choice is a whole number from 0.
-    ///
-    /// # Errors
-    /// When a buffer does not fit.
-    pub fn act(
-        &mut self,
-        obs: &[PartSlice<'_>],
-        global_step: u64,
-        deterministic: bool,
-        actions: &mut [f32],
-    ) -> Result<(), LearnError> {
-        let rows = actions.len() / self.head.action_width();
-        let mut log_probs = std::mem::take(&mut self.log_probs);
-        let values = tch::no_grad(|| {
-            let encoded = self.encode(obs, rows)?;
-            self.choose(&encoded, global_step, deterministic, actions, Some(&mut log_probs))?;
-            self.read_values(&encoded, rows)
-        });
-        self.log_probs = log_probs;
-        for (own, new) in self.values.iter_mut().zip(values?.chunks_exact(rows.max(1))) {
-            own.extend_from_slice(new);
-        }
-        Ok(())
-    }
-
-    /// Acts without a trace, for evaluation.
-    ///
-    /// # Shapes
-    /// Like [`Ppo::act`].
-    ///
-    /// # Errors
-    /// When a buffer does not fit.
-    pub fn evaluate(
-        &self,
-        obs: &[PartSlice<'_>],
-        global_step: u64,
-        deterministic: bool,
-        actions: &mut [f32],
-    ) -> Result<(), LearnError> {
-        let rows = actions.len() / self.head.action_width();
-        tch::no_grad(|| {
-            let encoded = self.encode(obs, rows)?;
-            self.choose(&encoded, global_step, deterministic, actions, None)
-        })
     }
 
     /// Learns from a finished rollout.
@@ -210,23 +173,21 @@ impl Ppo {
         let table = self.sample_table(rollout, &total_advantages, &returns);
         let width = (table.len() / cells.max(1)) as i64;
         let samples = View::f32(&table, &[cells as i64, width])?.on(self.device)?;
-        let batch = Batch { features, samples };
+        let sequences = self.first_memory.take().map(|first| Sequences::new(rollout, first));
+        let batch = Batch { features, samples, sequences };
 
-        // Passes over the rollout; void steps are in no mini-batch.
-        let mut order: Vec<i64> =
-            (0..cells).filter(|&cell| successors[cell] != Successor::Fault).map(|cell| cell as i64).collect();
-        let explained_variance = explained_variance(&order, &self.values, &returns);
-        let minibatches = self.config.num_minibatches.min(order.len());
+        // Passes over the rollout.
+        let mut order = Order::new(&batch, &successors);
+        let counted_cells = (0..cells).filter(|&cell| successors[cell] != Successor::Fault);
+        let explained_variance = explained_variance(counted_cells, &self.values, &returns);
         let mut sums = [0.0; METRICS];
         let (mut counted, mut skipped, mut epochs) = (0_u64, 0_u64, 0);
         for epoch in 0..self.config.update_epochs {
-            let key = RowKey { seed: self.seed, env: epoch as u32, episode: self.counters.updates as u32 };
-            key.rng(Stream::Learner).shuffle(&mut order);
+            order.shuffle(self.seed, epoch, self.counters.updates);
             let mut approx_kl = 0.0;
-            for i in 0..minibatches {
-                let rows = &order[i * order.len() / minibatches..(i + 1) * order.len() / minibatches];
-                let rows = View::i64(rows, &[rows.len() as i64])?.copied(self.device)?;
-                match self.learn(&batch, &rows, learning_rate)? {
+            for items in order.minibatches(self.config.num_minibatches) {
+                let Some(minibatch) = batch.minibatch(items, &successors, self.device)? else { continue };
+                match self.learn(&batch, &minibatch, learning_rate)? {
                     None => skipped += 1,
                     Some(metrics) => {
                         counted += 1;
@@ -269,26 +230,26 @@ impl Ppo {
     fn learn(
         &mut self,
         batch: &Batch<'_>,
-        rows: &Tensor,
+        minibatch: &Minibatch,
         learning_rate: f64,
     ) -> Result<Option<[f64; METRICS]>, LearnError> {
         let config = &self.config;
         let groups = self.gammas.len() as i64;
-        let samples = batch.samples.gather(rows)?;
+        let samples = batch.samples.gather(&minibatch.cells)?;
         let column = |i: i64| samples.f_select(1, i);
         let (mut advantages, old_log_probs) = (column(0)?, column(1)?);
         let returns = samples.f_narrow(1, 2, groups)?;
         let old_values = samples.f_narrow(1, 2 + groups, groups)?;
         let actions = samples.f_narrow(1, 2 + 2 * groups, self.head.action_width() as i64)?;
 
-        let encoded = self.net.encode(batch.features.gather(rows)?)?;
-        let (log_probs, entropy) = self.net.judge(&encoded, &actions)?;
-        let values = self.net.values(&encoded)?;
+        let inputs = batch.perceive(&self.net, minibatch)?;
+        let (log_probs, entropy) = self.net.judge(&inputs, &actions)?;
+        let values = self.net.values(&inputs)?;
         let log_ratio = log_probs.f_sub(&old_log_probs)?;
         let ratio = log_ratio.f_exp()?;
 
         // Policy loss.
-        if config.norm_adv && rows.numel() > 1 {
+        if config.norm_adv && minibatch.cells.numel() > 1 {
             let std = advantages.f_std(true)?.f_add_scalar(1e-8)?;
             advantages = advantages.f_sub(&advantages.f_mean(None)?)?.f_div(&std)?;
         }
@@ -307,7 +268,7 @@ impl Ppo {
         let loss = policy_loss
             .f_sub(&entropy.f_mul_scalar(config.ent_coef)?)?
             .f_add(&value_loss.f_mul_scalar(config.vf_coef)?)?;
-        let mut gradient = self.net.params.gradient(&loss)?;
+        let gradient = self.net.weights.params.gradient(&loss)?;
 
         let metrics = tch::no_grad(|| {
             let drift = ratio.f_sub_scalar(1.0)?;
@@ -323,114 +284,8 @@ impl Ppo {
         if !(loss.is_finite() && norm.is_finite()) {
             return Ok(None);
         }
-        clip_grad_norm(&mut gradient, norm, config.max_grad_norm)?;
-        self.adam.step(self.net.params.flat_mut(), &gradient, learning_rate)?;
+        self.net.weights.apply(gradient, norm, config.max_grad_norm, learning_rate)?;
         Ok(Some(metrics))
-    }
-
-    /// What the trunks read for a batch of rows.
-    fn encode(&self, obs: &[PartSlice<'_>], rows: usize) -> Result<Tensor, LearnError> {
-        use_threads(self.config.threads);
-        self.layout.check(obs, rows)?;
-        let mut vectors = Vec::new();
-        self.layout.fill_vectors(obs, rows, &self.obs_norm, &mut vectors);
-        let features = self.layout.table(obs, &vectors, rows, self.device)?.copied(self.device)?;
-        self.net.encode(features)
-    }
-
-    /// Samples actions row by row, and appends their log-probabilities.
-    fn choose(
-        &self,
-        encoded: &Tensor,
-        global_step: u64,
-        deterministic: bool,
-        actions: &mut [f32],
-        mut log_probs: Option<&mut Vec<f32>>,
-    ) -> Result<(), LearnError> {
-        let width = self.head.outputs();
-        let rows = actions.len() / self.head.action_width();
-        LearnError::expect_len("the actions", actions.len(), rows * self.head.action_width())?;
-        let mut outputs = vec![0.0; rows * width];
-        read_f32(&self.net.act(encoded)?, &mut outputs)?;
-        let mut log_std = vec![0.0; width];
-        if let Some(own) = self.net.log_std() {
-            read_f32(own, &mut log_std)?;
-        }
-        let std: Vec<f32> = log_std.iter().map(|&x| libm::expf(x)).collect();
-        let mut normals = vec![0.0; width];
-        let targets = actions.chunks_exact_mut(self.head.action_width());
-        for (row, (outputs, action)) in outputs.chunks_exact(width).zip(targets).enumerate() {
-            let noise = StepNoise::new(self.seed, row, global_step);
-            let log_prob = match self.head {
-                Head::Discrete(_) => {
-                    let choice = if deterministic {
-                        best_choice(outputs)
-                    } else {
-                        sample_choice(outputs, noise.uniform())
-                    };
-                    action[0] = choice as f32;
-                    outputs[choice]
-                }
-                Head::Continuous(_) => {
-                    if !deterministic {
-                        noise.normals(&mut normals);
-                    }
-                    for (i, value) in action.iter_mut().enumerate() {
-                        *value = outputs[i] + std[i] * normals[i];
-                    }
-                    gaussian_log_prob(&normals, &log_std)
-                }
-            };
-            if let Some(log_probs) = &mut log_probs {
-                log_probs.push(log_prob);
-            }
-        }
-        Ok(())
-    }
-
-    /// Values of encoded rows, `[G, rows]`.
-    fn read_values(&self, encoded: &Tensor, rows: usize) -> Result<Vec<f32>, LearnError> {
-        let mut values = vec![0.0; rows * self.gammas.len()];
-        read_f32(&self.net.values(encoded)?.f_transpose(0, 1)?, &mut values)?;
-        Ok(values)
-    }
-
-    /// Values of rows `range` of observation parts, `G x [rows]`.
-    fn values_of(
-        &self,
-        parts: &[PartData],
-        range: std::ops::Range<usize>,
-    ) -> Result<Vec<Vec<f32>>, LearnError> {
-        let mut values = vec![Vec::with_capacity(range.len()); self.gammas.len()];
-        for start in range.clone().step_by(VALUE_BLOCK) {
-            let rows = start..(start + VALUE_BLOCK).min(range.end);
-            let obs = self.parts(parts, rows.clone());
-            let block = tch::no_grad(|| self.read_values(&self.encode(&obs, rows.len())?, rows.len()))?;
-            for (own, new) in values.iter_mut().zip(block.chunks_exact(rows.len())) {
-                own.extend_from_slice(new);
-            }
-        }
-        Ok(values)
-    }
-
-    /// Values of each step's true successor, `G x [T, N]`: of the final observation where an episode was cut.
-    fn next_values(&self, rollout: &Rollout, successors: &[Successor]) -> Result<Vec<Vec<f32>>, LearnError> {
-        let (n, cells) = (rollout.num_envs, rollout.filled * rollout.num_envs);
-        let last = self.values_of(&rollout.obs, cells..cells + n)?;
-        let finals = self.values_of(&rollout.final_obs, 0..rollout.ends.len())?;
-        let mut next_values = Vec::with_capacity(self.gammas.len());
-        for (group, own) in self.values.iter().enumerate() {
-            let mut next = own.get(n..).unwrap_or(&[]).to_vec();
-            next.extend_from_slice(&last[group]);
-            for (end, value) in rollout.ends.iter().zip(&finals[group]) {
-                let cell = end.step as usize * n + end.env as usize;
-                if successors[cell] == Successor::Truncated {
-                    next[cell] = *value;
-                }
-            }
-            next_values.push(next);
-        }
-        Ok(next_values)
     }
 
     /// Rows `range` of each part.
@@ -452,12 +307,58 @@ impl Ppo {
     }
 }
 
+impl Learner for Ppo {
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn begin_rollout(&mut self) {
+        Self::begin_rollout(self);
+    }
+
+    fn act(
+        &mut self,
+        obs: &[PartSlice<'_>],
+        global_step: u64,
+        actions: &mut [f32],
+    ) -> Result<(), LearnError> {
+        Self::act(self, obs, global_step, false, actions)
+    }
+
+    fn after_step(&mut self, rollout: &Rollout) -> Result<(), LearnError> {
+        Self::after_step(self, rollout)
+    }
+
+    fn update(&mut self, experience: &Experience<'_>) -> Result<Scalars, LearnError> {
+        Ok(Self::update(self, experience.rollout, experience.rewards)?.scalars())
+    }
+
+    fn memory(&self, rows: usize) -> Result<Memory, LearnError> {
+        match self.config.recurrent {
+            Recurrent::Off => Ok(Memory::default()),
+            Recurrent::Gru { hidden } => Memory::zeros(rows, hidden, self.device),
+        }
+    }
+
+    fn evaluate(
+        &self,
+        memory: &mut Memory,
+        obs: &[PartSlice<'_>],
+        global_step: u64,
+        explore: bool,
+        actions: &mut [f32],
+    ) -> Result<(), LearnError> {
+        Self::evaluate(self, memory, obs, global_step, explore, actions)
+    }
+
+    fn save(&self) -> Result<Parts, LearnError> {
+        Self::save(self)
+    }
+
+    fn load(&mut self, parts: &Parts) -> Result<(), LearnError> {
+        Self::load(self, parts)
+    }
+}
+
 /// Loss, policy loss, value loss, entropy, KL, clip fraction, gradient norm.
 const METRICS: usize = 7;
-
-/// A rollout as tensors.
-struct Batch<'a> {
-    features: FeatureTable<'a>,
-    /// Rows of [`Ppo::sample_table`].
-    samples: View<'a>,
-}

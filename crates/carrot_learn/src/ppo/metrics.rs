@@ -1,17 +1,8 @@
-//! What an update reports.
+//! What an update of PPO reports.
 
 use serde::{Deserialize, Serialize};
 
-/// How far the training is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Counters {
-    /// Rollouts learned from.
-    pub updates: u64,
-    /// Env steps learned from.
-    pub steps: u64,
-    /// Mini-batches left out because their loss or gradient was not finite.
-    pub skipped_updates: u64,
-}
+use crate::Scalars;
 
 /// What an update did, averaged over the mini-batches that counted.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -40,15 +31,37 @@ pub struct UpdateMetrics {
     pub epochs: usize,
 }
 
+impl UpdateMetrics {
+    /// The numbers under the tags of Stable-Baselines3.
+    pub(crate) fn scalars(&self) -> Scalars {
+        vec![
+            ("train/loss", self.loss),
+            ("train/policy_gradient_loss", self.policy_gradient_loss),
+            ("train/value_loss", self.value_loss),
+            ("train/entropy", self.entropy),
+            ("train/entropy_loss", -self.entropy),
+            ("train/approx_kl", self.approx_kl),
+            ("train/clip_fraction", self.clipfrac),
+            ("train/explained_variance", self.explained_variance),
+            ("train/learning_rate", self.learning_rate),
+            ("train/grad_norm", self.grad_norm),
+            ("train/skipped_updates", self.skipped_updates as f64),
+        ]
+    }
+}
+
 /// 1 - var(returns - values) / var(returns) over some cells, of the groups' sums; 0 where returns do not vary.
 ///
 /// # Shapes
 /// `values` and `returns` are `G x [T, N]`.
-pub(crate) fn explained_variance(cells: &[i64], values: &[Vec<f32>], returns: &[Vec<f32>]) -> f64 {
-    let sum =
-        |groups: &[Vec<f32>], cell: i64| groups.iter().map(|g| f64::from(g[cell as usize])).sum::<f64>();
-    let residual = variance(cells.iter().map(|&cell| sum(returns, cell) - sum(values, cell)));
-    match variance(cells.iter().map(|&cell| sum(returns, cell))) {
+pub(crate) fn explained_variance(
+    cells: impl Iterator<Item = usize> + Clone,
+    values: &[Vec<f32>],
+    returns: &[Vec<f32>],
+) -> f64 {
+    let sum = |groups: &[Vec<f32>], cell: usize| groups.iter().map(|g| f64::from(g[cell])).sum::<f64>();
+    let residual = variance(cells.clone().map(|cell| sum(returns, cell) - sum(values, cell)));
+    match variance(cells.map(|cell| sum(returns, cell))) {
         total if total > 0.0 => 1.0 - residual / total,
         _ => 0.0,
     }
@@ -70,9 +83,8 @@ mod tests {
     #[test]
     fn explained_variance_is_one_at_best_and_leaves_other_cells_out() {
         let returns = [vec![1.0, 2.0, 3.0, 1e9], vec![0.5; 4]];
-        let cells = [0, 1, 2];
-        assert_eq!(explained_variance(&cells, &returns, &returns), 1.0);
-        assert_eq!(explained_variance(&cells, &[vec![7.0; 4], vec![0.0; 4]], &returns), 0.0);
-        assert_eq!(explained_variance(&cells[..1], &returns, &returns), 0.0);
+        assert_eq!(explained_variance(0..3, &returns, &returns), 1.0);
+        assert_eq!(explained_variance(0..3, &[vec![7.0; 4], vec![0.0; 4]], &returns), 0.0);
+        assert_eq!(explained_variance(0..1, &returns, &returns), 0.0);
     }
 }
