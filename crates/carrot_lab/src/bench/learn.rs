@@ -158,7 +158,7 @@ fn train(case: &LearnCase, request: &TrainRequest) -> Result<Training, LabError>
         }
         next = trainer.env_steps() + request.every;
         let pause = Clock::start();
-        let actor = Actor::Policy { ppo: trainer.ppo(), explore: false };
+        let actor = Actor::Policy { learner: trainer.learner(), explore: false };
         let seed = EVALUATION_SEED * request.seed;
         let evaluation =
             evaluate(&judge, &judged, &mut RewardModels::new(), &actor, request.episodes, seed)?;
