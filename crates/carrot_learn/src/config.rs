@@ -9,13 +9,18 @@ use carrot_reward::Graph;
 use carrot_scene::{Diagnostics, NodeRef, Reader};
 use carrot_sim::{Rollout, Task};
 
-use crate::{Device, LearnError, Learner, Ppo, PpoConfig};
+use crate::replay::Hindsight;
+use crate::{Device, Dqn, DqnConfig, LearnError, Learner, Ppo, PpoConfig, Sac, SacConfig};
 
 /// The settings of a run's learner.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LearnerConfig {
     /// Proximal policy optimisation.
     Ppo(PpoConfig),
+    /// Deep Q-learning.
+    Dqn(DqnConfig),
+    /// Soft actor-critic.
+    Sac(SacConfig),
 }
 
 impl Default for LearnerConfig {
@@ -25,13 +30,15 @@ impl Default for LearnerConfig {
 }
 
 /// Names as scenes write them.
-const NAMES: [&str; 1] = ["Ppo"];
+const NAMES: [&str; 3] = ["Ppo", "Dqn", "Sac"];
 
 /// The same expression for whichever settings there are.
 macro_rules! each {
     ($config:expr, $own:ident => $work:expr) => {
         match $config {
             LearnerConfig::Ppo($own) => $work,
+            LearnerConfig::Dqn($own) => $work,
+            LearnerConfig::Sac($own) => $work,
         }
     };
 }
@@ -43,6 +50,8 @@ impl LearnerConfig {
         let mut reader = Reader::open(node, diagnostics)?;
         let config = match name.as_ref().map_or(NAMES[0], |name| name.value.as_str()) {
             "Ppo" => PpoConfig::read(&mut reader).map(Self::Ppo),
+            "Dqn" => DqnConfig::read(&mut reader).map(Self::Dqn),
+            "Sac" => SacConfig::read(&mut reader).map(Self::Sac),
             other => {
                 let span = name.as_ref().map_or_else(|| node.head(), |name| name.span.clone());
                 reader.diagnostics().unknown_name(&span, "learner", other, &NAMES);
@@ -57,6 +66,8 @@ impl LearnerConfig {
     pub fn algo(&self) -> &'static str {
         match self {
             Self::Ppo(_) => "ppo",
+            Self::Dqn(_) => "dqn",
+            Self::Sac(_) => "sac",
         }
     }
 
@@ -75,13 +86,16 @@ impl LearnerConfig {
     /// # Errors
     /// [`LearnError::Space`] with the reason.
     pub fn check_task(&self, task: &dyn Task, reward: &Graph) -> Result<(), LearnError> {
-        let _ = (task, reward);
-        Ok(())
+        match self {
+            Self::Ppo(_) => Ok(()),
+            Self::Dqn(_) => Dqn::check_space(&task.spec().action),
+            Self::Sac(own) => Sac::check_task(own, task, reward),
+        }
     }
 
     /// Whether the learner keeps signals, so that rollouts must have them.
     pub fn keeps_signals(&self) -> bool {
-        false
+        matches!(self, Self::Sac(own) if own.hindsight != Hindsight::Off)
     }
 
     /// A fresh learner for the rows of a batch.
@@ -97,12 +111,13 @@ impl LearnerConfig {
         device: Device,
     ) -> Result<Box<dyn Learner>, LearnError> {
         let spec = task.spec();
-        let _ = rollout;
         Ok(match self {
             Self::Ppo(own) => {
                 let gammas = vec![own.gamma; groups];
                 Box::new(Ppo::new(own.clone(), &spec.observation, &spec.action, &gammas, seed, device)?)
             }
+            Self::Dqn(own) => Box::new(Dqn::new(own.clone(), task, rollout, seed, device)?),
+            Self::Sac(own) => Box::new(Sac::new(own.clone(), task, rollout, seed, device)?),
         })
     }
 }

@@ -6,6 +6,9 @@ pub enum LearnError {
     /// libtorch refused an operation, for example because memory ran out.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+    /// A reward could not be scored again.
+    #[error(transparent)]
+    Reward(#[from] carrot_reward::RewardError),
     /// CUDA was asked for and is not there.
     #[error("no CUDA device: {0}")]
     NoCuda(String),

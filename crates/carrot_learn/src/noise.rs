@@ -1,6 +1,7 @@
 //! Keyed noise for policies and learners: torch's global generator is never used.
 
-use carrot_sim::{RowKey, Stream, unit_f32};
+use carrot_sim::{KeyedRng, RowKey, Stream, unit_f32};
+use rand::Rng;
 
 const TAU: f32 = std::f32::consts::TAU;
 
@@ -36,6 +37,14 @@ impl StepNoise {
             let (a, b) = (box_muller(words[0], words[1]), box_muller(words[2], words[3]));
             four.copy_from_slice(&[a.0, a.1, b.0, b.1][..four.len()]);
         }
+    }
+}
+
+/// Fills `out` with standard normal draws of a generator.
+pub(crate) fn normals(rng: &mut KeyedRng, out: &mut [f32]) {
+    for two in out.chunks_mut(2) {
+        let (a, b) = box_muller(rng.next_u32(), rng.next_u32());
+        two.copy_from_slice(&[a, b][..two.len()]);
     }
 }
 

@@ -186,6 +186,7 @@ impl SceneBuilder {
         parameters.num_internal_stabilization_iterations = config.sweeps;
         parameters.length_unit = config.length_unit;
         parameters.contact_softness.natural_frequency = config.contact_frequency;
+        parameters.contact_recycling = config.recycle_contacts;
         // Without it a joint under load sags by what one sweep leaves over, at every step.
         parameters.warmstart_joints = true;
         // Held only after positions were integrated, a pinched cube creeps out of the fingers by millimetres
@@ -383,6 +384,12 @@ impl SceneBuilder {
         let handles = |ids: &[ColliderId]| ids.iter().map(|id| id.0).collect();
         self.template.watches.push(Watch { first: handles(first), second: handles(second) });
         Ok(id)
+    }
+
+    /// The body that a site is fixed to, and where in its frame (m).
+    pub fn site_place(&self, site: SiteId) -> (BodyId, [f32; 3]) {
+        let Site { body, offset } = self.template.sites[site.0];
+        (BodyId(body), offset)
     }
 
     /// Where a body starts (m).

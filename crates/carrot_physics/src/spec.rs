@@ -17,12 +17,21 @@ pub struct SolverConfig {
     /// How fast a contact between two moving bodies pushes them apart (Hz); the higher, the less they sink into
     /// each other. Contacts with fixed bodies are at 60 Hz.
     pub contact_frequency: f32,
+    /// Whether two things that moved against each other by less than 5 % of `length_unit` keep their contacts as they
+    /// were. That is faster, and steadies a grip, but a part that slips past an edge stays caught on it.
+    pub recycle_contacts: bool,
 }
 
 impl Default for SolverConfig {
     fn default() -> Self {
-        let gravity = [0.0, 0.0, -9.81];
-        Self { gravity, iterations: 4, sweeps: 1, length_unit: 1.0, contact_frequency: 30.0 }
+        Self {
+            gravity: [0.0, 0.0, -9.81],
+            iterations: 4,
+            sweeps: 1,
+            length_unit: 1.0,
+            contact_frequency: 30.0,
+            recycle_contacts: true,
+        }
     }
 }
 

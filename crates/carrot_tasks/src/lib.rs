@@ -8,6 +8,7 @@ use std::sync::Arc;
 use carrot_sim::Task;
 
 pub mod control;
+mod drawing;
 pub mod gridworld;
 pub mod manipulation;
 pub mod math;
@@ -27,6 +28,8 @@ const TASKS: &[(&str, BuildTask)] = &[
     }),
     (control::pendulum::NAME, || Arc::new(control::pendulum::Pendulum::default())),
     (control::acrobot::NAME, || Arc::new(control::acrobot::Acrobot::default())),
+    (control::reacher::NAME, || Arc::new(control::reacher::Reacher::default())),
+    (control::ball_balance::NAME, || Arc::new(control::ball_balance::BallBalance::default())),
     (gridworld::empty::NAME, || Arc::new(gridworld::empty::task())),
     (gridworld::door_key::NAME_8X8, || Arc::new(gridworld::door_key::task_8x8())),
     (gridworld::door_key::NAME_16X16, || Arc::new(gridworld::door_key::task_16x16())),
@@ -44,6 +47,8 @@ const TASKS: &[(&str, BuildTask)] = &[
     (manipulation::pick_place::NAME, || Arc::new(manipulation::pick_place::PickPlace::default())),
     (manipulation::button_press::NAME, || Arc::new(manipulation::button_press::ButtonPress::default())),
     (manipulation::drawer_open::NAME, || Arc::new(manipulation::drawer_open::DrawerOpen::default())),
+    (manipulation::stack::NAME, || Arc::new(manipulation::stack::Stack::default())),
+    (manipulation::peg_insert::NAME, || Arc::new(manipulation::peg_insert::PegInsert::default())),
 ];
 
 /// Names of all tasks.

@@ -46,7 +46,7 @@ fn entries(folder: &Path) -> Vec<String> {
     names
 }
 
-const VERBS: [&[&str]; 15] = [
+const VERBS: [&[&str]; 16] = [
     &["tasks", "list"],
     &["tasks", "show"],
     &["kinds", "list"],
@@ -60,6 +60,7 @@ const VERBS: [&[&str]; 15] = [
     &["fit-reward"],
     &["doctor"],
     &["bench", "step"],
+    &["bench", "learn"],
     &["demo"],
     &[],
 ];

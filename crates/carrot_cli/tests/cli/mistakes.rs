@@ -104,6 +104,7 @@ fn names_on_command_lines() {
         (&["check", "CartPole-v2"], "CartPole-v1"),
         (&["bench", "step", "--task", "CartPole"], "CartPole-v1"),
         (&["bench", "step", "--reward", "shapd"], "shaped"),
+        (&["bench", "learn", "--task", "Empty-8x9"], "Empty-8x8"),
     ] {
         let (document, code) = json(here.path(), args);
         let mistake = first(&document);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use carrot_learn::{Device, LearnError, Ppo, PpoConfig, UpdateMetrics};
 use carrot_sim::{
-    ActionSpace, App, BatchApp, CAUSE_NONE, CAUSE_TASK, Column, Ends, EnvId, ObsPart, Observations, RowKeys,
-    StepCount, StepSystems, Stream, Task, TaskSpec, VecEnv, VecEnvConfig, unit_f32,
+    ActionSpace, App, BatchApp, CAUSE_NONE, CAUSE_TASK, Column, Ends, EnvId, ObsPart, Observations, Rollout,
+    RowKeys, StepCount, StepSystems, Stream, Task, TaskSpec, VecEnv, VecEnvConfig, unit_f32,
 };
 
 /// What the observation shows and the action answers.
@@ -23,6 +23,31 @@ pub(crate) enum Show {
     Pair,
     /// A number from -1 to 1: give it back, and its negative.
     Number,
+}
+
+impl Show {
+    /// What the rollout's actions are worth, 1 at best.
+    pub(crate) fn rewards(self, rollout: &Rollout) -> Vec<f32> {
+        let width = rollout.actions.len() / (rollout.num_steps * rollout.num_envs);
+        let cells = rollout.actions.chunks_exact(width).enumerate();
+        cells
+            .map(|(cell, action)| match self {
+                Show::Number => {
+                    let x = rollout.obs[0].f32()[cell];
+                    1.0 - (action[0] - x).powi(2) - (action[1] + x).powi(2)
+                }
+                Show::Pair => {
+                    let shown = &rollout.obs[0].u8()[2 * cell..][..2];
+                    let hits = shown.iter().zip(action).filter(|(shown, own)| f32::from(**shown) == **own);
+                    0.5 * hits.count() as f32
+                }
+                _ => {
+                    let size = rollout.part_sizes()[0];
+                    f32::from(u8::from(f32::from(rollout.obs[0].u8()[cell * size]) == action[0]))
+                }
+            })
+            .collect()
+    }
 }
 
 const CHOICES: u32 = 3;
@@ -147,19 +172,23 @@ pub(crate) fn quick() -> PpoConfig {
     }
 }
 
+/// A batch of the task.
+pub(crate) fn batch(show: Show, shards: usize) -> VecEnv {
+    let layout = VecEnvConfig {
+        num_envs: NUM_ENVS,
+        num_steps: NUM_STEPS,
+        shards,
+        seed: 11,
+        keep_signals: false,
+        autoreset: true,
+    };
+    VecEnv::new(Arc::new(Matching::new(show)), layout, &|_| ()).unwrap()
+}
+
 impl Training {
     pub(crate) fn new(show: Show, config: PpoConfig, gammas: &[f32], shards: usize) -> Self {
-        let task = Arc::new(Matching::new(show));
-        let spec = task.spec().clone();
-        let layout = VecEnvConfig {
-            num_envs: NUM_ENVS,
-            num_steps: NUM_STEPS,
-            shards,
-            seed: 11,
-            keep_signals: false,
-            autoreset: true,
-        };
-        let env = VecEnv::new(task, layout, &|_| ()).unwrap();
+        let env = batch(show, shards);
+        let spec = env.task().spec().clone();
         let ppo = Ppo::new(config, &spec.observation, &spec.action, gammas, 11, Device::Cpu).unwrap();
         Self { show, env, ppo, actions: vec![0.0; NUM_ENVS * spec.action.width()], global_step: 0 }
     }
@@ -178,26 +207,7 @@ impl Training {
 
     /// What the rollout's actions are worth, 1 at best.
     pub(crate) fn rewards(&self) -> Vec<f32> {
-        let rollout = self.env.rollout();
-        let width = self.actions.len() / NUM_ENVS;
-        let cells = rollout.actions.chunks_exact(width).enumerate();
-        cells
-            .map(|(cell, action)| match self.show {
-                Show::Number => {
-                    let x = rollout.obs[0].f32()[cell];
-                    1.0 - (action[0] - x).powi(2) - (action[1] + x).powi(2)
-                }
-                Show::Pair => {
-                    let shown = &rollout.obs[0].u8()[2 * cell..][..2];
-                    let hits = shown.iter().zip(action).filter(|(shown, own)| f32::from(**shown) == **own);
-                    0.5 * hits.count() as f32
-                }
-                _ => {
-                    let size = rollout.part_sizes()[0];
-                    f32::from(u8::from(f32::from(rollout.obs[0].u8()[cell * size]) == action[0]))
-                }
-            })
-            .collect()
+        self.show.rewards(self.env.rollout())
     }
 
     /// One rollout and one update; gives the mean reward too.

@@ -142,27 +142,27 @@ fn what_was_shown_before_is_remembered_by_a_recurrent_policy_alone() {
 
 fn after(updates: usize, shards: usize) -> Parts {
     let mut training = Training::new(GRU, shards);
-    (0..updates).for_each(|_| drop(training.iterate()));
+    (0..updates).for_each(|_| _ = training.iterate());
     training.ppo.save().unwrap()
 }
 
 #[test]
 fn memories_cross_rollouts_and_survive_a_resume() {
     let mut training = Training::new(GRU, 2);
-    (0..2).for_each(|_| drop(training.iterate()));
+    (0..2).for_each(|_| _ = training.iterate());
     let (parts, batch) = (training.ppo.save().unwrap(), training.env.save().unwrap());
     let resume = |parts: &Parts| {
         let mut resumed = Training::new(GRU, 1);
         resumed.ppo.load(parts)?;
         resumed.env.load(&batch).unwrap();
         resumed.step = training.step;
-        (0..3).for_each(|_| drop(resumed.iterate()));
+        (0..3).for_each(|_| _ = resumed.iterate());
         resumed.ppo.save()
     };
     assert_eq!(resume(&parts).unwrap(), after(5, 1));
     // Without what is remembered of the episodes under way, another run comes of it.
     let mut plain = Training::new(Recurrent::Off, 1);
-    (0..2).for_each(|_| drop(plain.iterate()));
+    (0..2).for_each(|_| _ = plain.iterate());
     let other = plain.ppo.save().unwrap();
     let with_state = |parts: &Parts, of: &Parts| {
         let mut mixed = parts.clone();
@@ -177,7 +177,7 @@ fn memories_cross_rollouts_and_survive_a_resume() {
 #[test]
 fn evaluation_remembers_apart_from_training() {
     let mut training = Training::new(GRU, 1);
-    (0..60).for_each(|_| drop(training.iterate()));
+    (0..60).for_each(|_| _ = training.iterate());
     let before = training.ppo.save().unwrap();
     let mut env = VecEnv::new(training.env.task().clone(), *training.env.config(), &|_| ()).unwrap();
     let mut memory = carrot_learn::Learner::memory(&training.ppo, NUM_ENVS).unwrap();

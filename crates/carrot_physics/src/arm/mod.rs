@@ -101,6 +101,7 @@ impl ArmSpec {
         sweeps: 4,
         length_unit: 0.1,
         contact_frequency: 120.0,
+        recycle_contacts: true,
     };
 
     /// The robot at the edge of the table's middle, its tool 20 cm above it.

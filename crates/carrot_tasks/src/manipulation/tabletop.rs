@@ -13,6 +13,7 @@ use carrot_sim::{
 use super::goal::{Goal, GoalJudge};
 use super::manipulator::{JOINT_PREFIX, Manipulator, ManipulatorSpec};
 use super::signals::{TOOL, write};
+use crate::drawing::draw_collider;
 
 /// Substeps per control step.
 pub const DECIMATION: u32 = HandSpec::DECIMATION;
@@ -184,7 +185,6 @@ fn draw(world: &World, row: usize) -> Drawing {
     let mut objects = 0;
     let mut bodies: Vec<Body> = Vec::new();
     for shape in template.shapes() {
-        let (position, rotation) = physics.shape_pose(shape);
         let color = match shape.groups {
             Bench::FIXED => [0.5, 0.38, 0.27, 1.0],
             Bench::MANIPULATOR => [0.6, 0.62, 0.65, 1.0],
@@ -194,17 +194,11 @@ fn draw(world: &World, row: usize) -> Drawing {
                 if objects == 1 { [0.8, 0.2, 0.15, 1.0] } else { [0.2, 0.35, 0.8, 1.0] }
             }
         };
-        let form = match shape.shape {
-            carrot_physics::Shape::Ball { radius } => Shape::Sphere(radius),
-            carrot_physics::Shape::Cuboid { half_extents } => Shape::Cuboid(half_extents),
-            carrot_physics::Shape::Cylinder { half_height, radius } => Shape::Cylinder(radius, half_height),
-            carrot_physics::Shape::Capsule { half_height, radius } => Shape::Capsule(radius, half_height),
-        };
         let name = template.body_name(shape.body);
         // A body of several parts names them by number.
         let parts = bodies.iter().filter(|body| body.name.split('#').next() == Some(name)).count();
         let name = if parts == 0 { name.to_string() } else { format!("{name}#{parts}") };
-        bodies.push(Body { name, shape: form, position, rotation, color });
+        bodies.push(draw_collider(physics, shape, &name, color));
     }
     if let (Some(goal), Some(judge)) = (row_state::<Goal>(world, row), world.get_resource::<GoalJudge>()) {
         let ball = Shape::Sphere(judge.spec.tolerance);

@@ -1,6 +1,6 @@
 //! Scripts reach what they claim.
 
-use carrot_sim::{RowKey, ScriptView};
+use carrot_sim::ScriptView;
 use carrot_tasks::{build_task, task_names};
 
 use crate::batch::{Episodes, env};
@@ -14,12 +14,13 @@ pub(crate) fn play(task: &str, script: &str) -> Episodes {
     let mut episodes = Episodes::new(ROWS);
     let width = env.task().spec().action.width();
     for _ in 0..env.config().num_steps {
+        let keys = env.keys();
         let world = env.shards()[0].world();
         let signals = world.resource::<carrot_sim::Signals>().before();
         let mut actions = vec![0.0; ROWS * width];
         for (row, action) in actions.chunks_exact_mut(width).enumerate() {
-            let key = RowKey { seed: 1, env: row as u32, episode: 0 };
-            act(&ScriptView { signals, catalog: &catalog, world, row, step: 0, key }, action);
+            let (key, step) = keys[row];
+            act(&ScriptView { signals, catalog: &catalog, world, row, step, key }, action);
         }
         env.step(&actions).unwrap();
         episodes.add_last_step(env.rollout());
