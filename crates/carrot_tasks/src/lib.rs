@@ -12,6 +12,9 @@ mod drawing;
 pub mod gridworld;
 pub mod manipulation;
 pub mod math;
+mod params;
+
+pub use params::{BuiltTask, read_task};
 
 /// Builds a task.
 type BuildTask = fn() -> Arc<dyn Task>;

@@ -11,8 +11,8 @@ use carrot_sim::{
 };
 
 use super::goal::{Goal, GoalJudge};
-use super::manipulator::{Manipulator, ManipulatorSpec};
-use super::signals::TOOL;
+use super::manipulator::{JOINT_PREFIX, Manipulator, ManipulatorSpec};
+use super::signals::{TOOL, write};
 use crate::drawing::draw_collider;
 
 /// Substeps per control step.
@@ -62,6 +62,7 @@ impl Tabletop {
         let template = self.template.clone();
         app.insert_resource(self.manipulator.clone())
             .insert_resource(Sensed::new(signals, observed))
+            .insert_resource(JointColumns::new(signals, &self.manipulator))
             .add_own_row_state(
                 move || template.row(),
                 |row: &PhysicsRow| row.snapshot().map_err(|error| error.to_string()),
@@ -89,15 +90,32 @@ fn simulate(mut physics: ColumnMut<PhysicsRow>, mut faults: ResMut<Faults>) {
     }
 }
 
-/// Measures the tool; [`TOOL`] says where.
+/// Measures the tool, [`TOOL`] says where, and the joints of an arm.
 fn measure_tool(
     rows: Res<ActiveRows>,
     manipulator: Res<Manipulator>,
+    joints: Res<JointColumns>,
     physics: Column<PhysicsRow>,
     mut signals: ResMut<Signals>,
 ) {
     let physics = physics.slice();
-    rows.each(|row| TOOL.measure(&mut signals, row, &physics[row], &manipulator));
+    rows.each(|row| {
+        TOOL.measure(&mut signals, row, &physics[row], &manipulator);
+        for (at, value) in manipulator.joints(&physics[row]).enumerate() {
+            write(&mut signals, joints.0 + at, row, &[value]);
+        }
+    });
+}
+
+/// The first column of an arm's joints, behind all other signals of a task.
+#[derive(Resource, Clone, Copy)]
+struct JointColumns(usize);
+
+impl JointColumns {
+    fn new(signals: &[SignalSpec], manipulator: &Manipulator) -> Self {
+        let width = signals.iter().map(|spec| spec.kind.width()).sum::<usize>();
+        Self(width - manipulator.joint_signals().len())
+    }
 }
 
 /// The signal columns of each observation part.
@@ -111,8 +129,24 @@ impl Sensed {
             let found = catalog.find(name).map(|(id, spec)| id.0..id.0 + spec.kind.width());
             found.unwrap_or_default()
         };
-        Self(observed.iter().map(|(_, names)| names.iter().flat_map(columns).collect()).collect())
+        Self(
+            parts(signals, observed)
+                .iter()
+                .map(|(_, names)| names.iter().flat_map(columns).collect())
+                .collect(),
+        )
     }
+}
+
+/// The parts of an observation: those of the task, and the joints of an arm where its signals are among them.
+fn parts<'s>(signals: &'s [SignalSpec], observed: Observed) -> Vec<(&'s str, Vec<&'s str>)> {
+    let mut parts: Vec<_> = observed.iter().map(|(part, names)| (*part, names.to_vec())).collect();
+    let joints: Vec<_> =
+        signals.iter().map(|spec| spec.name.as_str()).filter(|name| name.starts_with(JOINT_PREFIX)).collect();
+    if !joints.is_empty() {
+        parts.push(("joints", joints));
+    }
+    parts
 }
 
 /// The declared parts of an observation; a signal's range bounds each of its columns.
@@ -121,11 +155,11 @@ pub fn observation(signals: &[SignalSpec], observed: Observed) -> Vec<ObsPart> {
         let spec = signals.iter().find(|spec| spec.name == **name);
         spec.map(|spec| vec![spec.range; spec.kind.width()]).unwrap_or_default()
     };
-    let part = |(name, names): &(&str, &[&str])| {
+    let part = |(name, names): &(&str, Vec<&str>)| {
         let (low, high): (Vec<f32>, Vec<f32>) = names.iter().flat_map(ranges).unzip();
         ObsPart::vector(name, &low, &high)
     };
-    observed.iter().map(part).collect()
+    parts(signals, observed).iter().map(part).collect()
 }
 
 fn sense(
