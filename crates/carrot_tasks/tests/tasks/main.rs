@@ -5,6 +5,7 @@ mod batch;
 mod check;
 mod control;
 mod fixtures;
+mod manipulation;
 mod minigrid;
 mod rewards;
 mod scripts;

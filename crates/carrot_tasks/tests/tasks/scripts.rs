@@ -13,12 +13,14 @@ pub(crate) fn play(task: &str, script: &str) -> Episodes {
     let catalog = env.catalog().clone();
     let mut episodes = Episodes::new(ROWS);
     let width = env.task().spec().action.width();
-    for _ in 0..env.config().num_steps {
+    for t in 0..env.config().num_steps {
         let signals = env.shards()[0].world().resource::<carrot_sim::Signals>();
         let mut actions = vec![0.0; ROWS * width];
         for (row, action) in actions.chunks_exact_mut(width).enumerate() {
             let key = RowKey { seed: 1, env: row as u32, episode: 0 };
-            act(&ScriptView { signals: signals.before(), catalog: &catalog, row, step: 0, key }, action);
+            // The step of the first episode, which alone counts.
+            let step = t as u32;
+            act(&ScriptView { signals: signals.before(), catalog: &catalog, row, step, key }, action);
         }
         env.step(&actions).unwrap();
         episodes.add_last_step(env.rollout());
