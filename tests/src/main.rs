@@ -8,6 +8,7 @@ mod learning;
 mod ledger;
 mod parity;
 mod rescoring;
+mod scenes;
 mod setups;
 mod shards;
 mod together;
