@@ -3,13 +3,13 @@
 
 mod audits;
 mod checker;
-mod exploits;
 mod faults;
 mod learning;
 mod ledger;
 mod optima;
 mod parity;
 mod rescoring;
+mod scenes;
 mod setups;
 mod shards;
 mod together;
