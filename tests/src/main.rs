@@ -3,9 +3,11 @@
 
 mod audits;
 mod checker;
+mod exploits;
 mod faults;
 mod learning;
 mod ledger;
+mod optima;
 mod parity;
 mod replay;
 mod rescoring;

@@ -193,7 +193,8 @@ fn script_actions(
             let index = shard.first_env() + row;
             let (key, step) = keys[index];
             let action = &mut actions[index * width..][..width];
-            let view = ScriptView { signals: signals.before(), catalog: env.catalog(), row, step, key };
+            let (signals, catalog) = (signals.before(), env.catalog());
+            let view = ScriptView { signals, catalog, world: shard.world(), row, step, key };
             match actor {
                 Actor::Script(script) => (script.act)(&view, action),
                 Actor::NoisyScript { script, noise } => {

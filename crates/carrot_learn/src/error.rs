@@ -51,6 +51,12 @@ impl LearnError {
         Self::Checkpoint { part: part.into(), message: message.to_string() }
     }
 
+    /// True when libtorch could not get memory, on the CPU or on a GPU.
+    pub fn is_out_of_memory(&self) -> bool {
+        let words = ["out of memory", "can't allocate memory", "not enough memory"];
+        matches!(self, Self::Torch(error) if words.iter().any(|words| error.to_string().contains(words)))
+    }
+
     /// Refuses a buffer whose length does not fit.
     pub(crate) fn expect_len(what: &'static str, given: usize, expected: usize) -> Result<(), Self> {
         if given == expected { Ok(()) } else { Err(Self::Length { what, given, expected }) }

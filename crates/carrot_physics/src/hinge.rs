@@ -18,7 +18,7 @@ use rapier3d::prelude::{GenericJoint, JointAxesMask, JointAxis, JointLimits, Loc
 
 use crate::convert::{rotation, vector};
 use crate::error::{PhysicsError, finite, positive};
-use crate::scene::{BodyId, SceneBuilder, drive_axis};
+use crate::scene::{BodyId, MotorJoint, SceneBuilder, drive_axis};
 use crate::spec::HingeSpec;
 
 /// What holds a body in the plane across the x, y or z axis.
@@ -70,7 +70,7 @@ impl SceneBuilder {
         }
         let handle = self.template.world.insert_impulse_joint(first.0, second.0, joint);
         match &spec.motor {
-            Some(motor) => self.motor(handle, AXIS, motor),
+            Some(motor) => self.name_motor(MotorJoint::Impulse(handle), AXIS, motor).map(|_| ()),
             None => Ok(()),
         }
     }

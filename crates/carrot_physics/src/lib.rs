@@ -5,10 +5,11 @@
 //! Handles ([`BodyId`], [`MotorId`], [`SiteId`], [`WatchId`]) are looked up by name once and hold for every row.
 //!
 //! ```
-//! use carrot_physics::HandSpec;
+//! use carrot_physics::{Bench, HandSpec};
 //!
-//! let hand = HandSpec::default().build()?;
-//! let mut row = hand.template.row();
+//! let mut bench = Bench::new(HandSpec::SOLVER, Bench::FRICTION)?;
+//! let hand = HandSpec::default().add_to(&mut bench)?;
+//! let mut row = bench.build().row();
 //! hand.drive(&mut row, [0.1, 0.0, 0.0], 0.05);
 //! row.step(HandSpec::PHYSICS_DT, HandSpec::DECIMATION);
 //! assert!(row.site_velocity(hand.tool)[0] > 0.0);
@@ -20,6 +21,8 @@
 //!
 //! Nothing outside this crate names rapier: positions are `[f32; 3]`, rotations unit quaternions `[x, y, z, w]`.
 
+mod arm;
+mod bench;
 mod convert;
 mod error;
 mod hand;
@@ -31,8 +34,10 @@ mod spec;
 mod totals;
 mod urdf;
 
+pub use arm::{Arm, ArmSpec};
+pub use bench::{Bench, BoxSpec, CubeSpec, Slider, SliderSpec, Solid};
 pub use error::PhysicsError;
-pub use hand::{CubeSpec, Grip, Hand, HandSpec};
+pub use hand::{Grip, Hand, HandSpec};
 pub use row::PhysicsRow;
 pub use scene::{BodyId, ColliderId, MotorId, SceneBuilder, SiteId, Template, WatchId};
 pub use spec::{

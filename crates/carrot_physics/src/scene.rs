@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use rapier3d::prelude::{
     ColliderBuilder, ColliderHandle, GenericJoint, Group, ImpulseJointHandle, InteractionGroups,
-    InteractionTestMode, JointAxesMask, JointAxis, JointLimits, JointMotor, MotorModel, PhysicsWorld,
-    RigidBodyBuilder, RigidBodyHandle,
+    InteractionTestMode, JointAxesMask, JointAxis, JointLimits, JointMotor, MotorModel, MultibodyJointHandle,
+    PhysicsWorld, RigidBodyBuilder, RigidBodyHandle,
 };
 
-use crate::convert::{pose, vector};
+use crate::convert::{array, pose, vector};
 use crate::error::{PhysicsError, finite, positive};
 use crate::row::PhysicsRow;
 use crate::spec::{
@@ -35,9 +35,18 @@ pub struct SiteId(pub(crate) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WatchId(pub(crate) usize);
 
+/// The joint that a motor drives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum MotorJoint {
+    /// Between two bodies of their own.
+    Impulse(ImpulseJointHandle),
+    /// Within an articulated body.
+    Multibody(MultibodyJointHandle),
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Motor {
-    pub(crate) joint: ImpulseJointHandle,
+    pub(crate) joint: MotorJoint,
     pub(crate) axis: usize,
     pub(crate) drive: Drive,
     pub(crate) max_force: f32,
@@ -141,6 +150,12 @@ impl Template {
         self.watch_names.find(name)
     }
 
+    /// The name of a body.
+    pub fn body_name(&self, body: BodyId) -> &str {
+        let at = self.bodies.parts.iter().position(|&part| part == body);
+        at.map_or("", |at| &self.bodies.names[at])
+    }
+
     /// Every collider, in order of insertion.
     pub fn shapes(&self) -> &[PlacedShape] {
         &self.shapes
@@ -162,6 +177,7 @@ impl SceneBuilder {
         positive("length_unit", config.length_unit)?;
         positive("iterations", config.iterations as f32)?;
         positive("sweeps", config.sweeps as f32)?;
+        positive("contact_frequency", config.contact_frequency)?;
         let mut world = PhysicsWorld::new();
         world.gravity = vector(config.gravity);
         let parameters = &mut world.integration_parameters;
@@ -169,6 +185,8 @@ impl SceneBuilder {
         parameters.num_internal_pgs_iterations = config.sweeps;
         parameters.num_internal_stabilization_iterations = config.sweeps;
         parameters.length_unit = config.length_unit;
+        parameters.contact_softness.natural_frequency = config.contact_frequency;
+        parameters.contact_recycling = config.recycle_contacts;
         // Without it a joint under load sags by what one sweep leaves over, at every step.
         parameters.warmstart_joints = true;
         // Held only after positions were integrated, a pinched cube creeps out of the fingers by millimetres
@@ -212,8 +230,18 @@ impl SceneBuilder {
         if spec.motion != Motion::Fixed {
             self.template.dynamic.push(handle);
         }
-        self.template.bodies.insert(name, BodyId(handle))?;
+        self.name_body(name, BodyId(handle))?;
         Ok(BodyId(handle))
+    }
+
+    /// Gives a body its name.
+    pub(crate) fn name_body(&mut self, name: &str, body: BodyId) -> Result<(), PhysicsError> {
+        self.template.bodies.insert(name, body)
+    }
+
+    /// Adds shapes that a drawer will see.
+    pub(crate) fn show(&mut self, shapes: impl IntoIterator<Item = PlacedShape>) {
+        self.template.shapes.extend(shapes);
     }
 
     /// Adds a solid part to a body.
@@ -241,6 +269,16 @@ impl SceneBuilder {
                 }
                 ColliderBuilder::cuboid(x, y, z)
             }
+            Shape::Cylinder { half_height, radius } => {
+                positive("a cylinder's half height", half_height)?;
+                positive("a cylinder's radius", radius)?;
+                // Rapier's stand along y.
+                ColliderBuilder::cylinder(half_height, radius).rotation(vector([
+                    std::f32::consts::FRAC_PI_2,
+                    0.0,
+                    0.0,
+                ]))
+            }
             Shape::Capsule { half_height, radius } => {
                 positive("a capsule's half height", half_height)?;
                 positive("a capsule's radius", radius)?;
@@ -258,7 +296,9 @@ impl SceneBuilder {
             .friction(spec.friction)
             .collision_groups(groups);
         let handle = self.template.world.insert_collider(builder, Some(body.0));
-        self.template.shapes.push(PlacedShape { body, offset: spec.offset, shape: spec.shape });
+        let (offset, shape, groups) = (spec.offset, spec.shape, spec.groups);
+        let rotation = [0.0, 0.0, 0.0, 1.0];
+        self.template.shapes.push(PlacedShape { body, offset, rotation, shape, groups });
         Ok(ColliderId(handle))
     }
 
@@ -297,24 +337,24 @@ impl SceneBuilder {
         let handle = self.template.world.insert_impulse_joint(first.0, second.0, joint);
         for (slide, axis) in spec.slides.iter().zip(AXES) {
             if let Some(motor) = slide.as_ref().and_then(|slide| slide.motor.as_ref()) {
-                self.motor(handle, axis, motor)?;
+                self.name_motor(MotorJoint::Impulse(handle), axis, motor)?;
             }
         }
         Ok(())
     }
 
     /// Gives a motor of a joint its name.
-    pub(crate) fn motor(
+    pub(crate) fn name_motor(
         &mut self,
-        joint: ImpulseJointHandle,
+        joint: MotorJoint,
         axis: JointAxis,
         spec: &MotorSpec,
-    ) -> Result<(), PhysicsError> {
+    ) -> Result<MotorId, PhysicsError> {
         let id = MotorId(self.template.motors.len());
         self.template.motor_names.insert(&spec.name, id)?;
         let MotorSpec { drive, max_force, .. } = *spec;
         self.template.motors.push(Motor { joint, axis: axis as usize, drive, max_force });
-        Ok(())
+        Ok(id)
     }
 
     /// Names a point fixed to a body.
@@ -344,6 +384,25 @@ impl SceneBuilder {
         let handles = |ids: &[ColliderId]| ids.iter().map(|id| id.0).collect();
         self.template.watches.push(Watch { first: handles(first), second: handles(second) });
         Ok(id)
+    }
+
+    /// The body that a site is fixed to, and where in its frame (m).
+    pub fn site_place(&self, site: SiteId) -> (BodyId, [f32; 3]) {
+        let Site { body, offset } = self.template.sites[site.0];
+        (BodyId(body), offset)
+    }
+
+    /// Where a body starts (m).
+    pub(crate) fn position(&self, body: BodyId) -> [f32; 3] {
+        self.template.world.bodies.get(body.0).map_or([0.0; 3], |body| array(body.translation()))
+    }
+
+    /// The motor of this name.
+    ///
+    /// # Errors
+    /// See [`Template::body`].
+    pub fn motor(&self, name: &str) -> Result<MotorId, PhysicsError> {
+        self.template.motor(name)
     }
 
     /// Ends the building.

@@ -14,11 +14,24 @@ pub struct SolverConfig {
     pub sweeps: usize,
     /// The size of a typical small object (m); contact margins and tolerances scale with it.
     pub length_unit: f32,
+    /// How fast a contact between two moving bodies pushes them apart (Hz); the higher, the less they sink into
+    /// each other. Contacts with fixed bodies are at 60 Hz.
+    pub contact_frequency: f32,
+    /// Whether two things that moved against each other by less than 5 % of `length_unit` keep their contacts as they
+    /// were. That is faster, and steadies a grip, but a part that slips past an edge stays caught on it.
+    pub recycle_contacts: bool,
 }
 
 impl Default for SolverConfig {
     fn default() -> Self {
-        Self { gravity: [0.0, 0.0, -9.81], iterations: 4, sweeps: 1, length_unit: 1.0 }
+        Self {
+            gravity: [0.0, 0.0, -9.81],
+            iterations: 4,
+            sweeps: 1,
+            length_unit: 1.0,
+            contact_frequency: 30.0,
+            recycle_contacts: true,
+        }
     }
 }
 
@@ -76,6 +89,13 @@ pub enum Shape {
     Cuboid {
         /// Half of each edge (m).
         half_extents: [f32; 3],
+    },
+    /// A cylinder along z.
+    Cylinder {
+        /// Half the length (m).
+        half_height: f32,
+        /// Radius (m).
+        radius: f32,
     },
     /// A cylinder along z with round ends.
     Capsule {
@@ -204,6 +224,10 @@ pub struct PlacedShape {
     pub body: BodyId,
     /// Its centre in the body's frame (m).
     pub offset: [f32; 3],
+    /// How it is turned in the body's frame, a quaternion `[x, y, z, w]`.
+    pub rotation: [f32; 4],
     /// Its form.
     pub shape: Shape,
+    /// Groups that it belongs to, one bit each.
+    pub groups: u32,
 }

@@ -5,6 +5,7 @@
 
 use crate::batch::{PartData, PartSliceMut, StepOut};
 use crate::episode::Cause;
+use crate::error::SimError;
 use crate::signal::SignalView;
 use crate::space::ObsPart;
 
@@ -82,9 +83,17 @@ impl Rollout {
         raw_columns: usize,
         signal_columns: usize,
         keep_signals: bool,
-    ) -> Self {
-        let cells = num_steps * num_envs;
-        Self {
+    ) -> Result<Self, SimError> {
+        let cells = num_steps.saturating_mul(num_envs);
+        let flags = 4 * size_of::<bool>() + size_of::<f32>();
+        let floats = action_width + raw_columns + if keep_signals { signal_columns } else { 0 };
+        let obs: usize = parts.iter().map(ObsPart::byte_size).sum();
+        let bytes = cells.saturating_mul(flags + floats * size_of::<f32>() + obs);
+        // A vector that cannot grow ends the process; asking first turns that into an error.
+        if Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
+            return Err(SimError::OutOfMemory { rows: num_envs, steps: num_steps, bytes });
+        }
+        Ok(Self {
             num_steps,
             num_envs,
             filled: 0,
@@ -106,7 +115,7 @@ impl Rollout {
             }),
             signal_columns,
             sizes: parts.iter().map(ObsPart::size).collect(),
-        }
+        })
     }
 
     /// Elements per row of each observation part.

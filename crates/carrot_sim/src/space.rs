@@ -53,6 +53,15 @@ impl ObsPart {
     pub fn size(&self) -> usize {
         self.shape.iter().product()
     }
+
+    /// Bytes per row.
+    pub fn byte_size(&self) -> usize {
+        self.size()
+            * match self.element {
+                Element::F32 => size_of::<f32>(),
+                Element::U8 => 1,
+            }
+    }
 }
 
 /// What an agent may do.

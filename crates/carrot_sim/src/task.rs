@@ -12,6 +12,7 @@ use crate::episode::{CAUSE_FAULT, CAUSE_NONE, CAUSE_TASK, CAUSE_TIME_LIMIT, Caus
 use crate::frame::{DrawRow, Drawing};
 use crate::goal::GoalSpec;
 use crate::intervention::{Handle, Handles, SetHandle};
+use crate::mdp::{Mdp, MdpError};
 use crate::seed::{RowKey, Stream};
 use crate::signal::{SignalCatalog, SignalKind, SignalSpec, SignalView};
 use crate::snapshot::RowCodecs;
@@ -31,14 +32,17 @@ pub struct DefaultReward {
     pub farmed_by: Option<&'static str>,
 }
 
-/// What a scripted behaviour may look at: the signals of its row and its key.
+/// What a scripted behaviour may look at: the signals of its row, its key, and the row's state where signals
+/// say too little for a plan.
 #[derive(Clone, Copy)]
 pub struct ScriptView<'a> {
     /// Signals of s for the whole shard or batch.
     pub signals: SignalView<'a>,
     /// Names of those signals.
     pub catalog: &'a SignalCatalog,
-    /// Row in `signals`.
+    /// World of the shard, for [`crate::row_state`].
+    pub world: &'a World,
+    /// Row in `signals` and in `world`.
     pub row: usize,
     /// Steps taken in this episode.
     pub step: u32,
@@ -164,6 +168,14 @@ pub trait Task: Send + Sync + 'static {
     /// What a goal task counts as reached; `None` where episodes have no goal of their own.
     fn goal(&self) -> Option<GoalSpec> {
         None
+    }
+
+    /// The task as an exact model, with the layout that the key draws where layouts differ.
+    ///
+    /// # Errors
+    /// When the task's states cannot be listed, or are too many.
+    fn mdp(&self, _layout: RowKey) -> Result<Mdp, MdpError> {
+        Err(MdpError::NotListed(self.spec().name))
     }
 }
 

@@ -91,7 +91,7 @@ impl VecEnv {
             raw_columns,
             catalog.width(),
             config.keep_signals,
-        );
+        )?;
         let mut env = Self { task, config, catalog, shards, bounds, threads, rollout };
         env.reset(None)?;
         Ok(env)

@@ -8,9 +8,11 @@ mod doctor;
 mod eval;
 mod fit_reward;
 mod kinds;
+mod mdp;
 mod report;
 mod rescore;
 mod resume;
+mod robot;
 mod tasks;
 mod train;
 
@@ -42,8 +44,13 @@ pub(crate) enum Verb {
     Report(report::Report),
     /// Check a scene, a run folder or a task
     Check(check::Check),
+    /// Check a robot's file
+    #[command(subcommand)]
+    Robot(robot::Robot),
     /// Fit a reward model to the truth of scripted episodes
     FitReward(fit_reward::FitReward),
+    /// Solve a task exactly: what the best policy of each reward earns, and how often it succeeds
+    Mdp(mdp::Mdp),
     /// Look at this machine: libtorch, CUDA, processor
     Doctor(doctor::Doctor),
     /// Measure speed
@@ -66,7 +73,9 @@ impl Verb {
             Self::Rescore(verb) => verb.run(output),
             Self::Report(verb) => verb.run(output),
             Self::Check(verb) => verb.run(output),
+            Self::Robot(verb) => verb.run(output),
             Self::FitReward(verb) => verb.run(output),
+            Self::Mdp(verb) => verb.run(output),
             Self::Doctor(verb) => verb.run(output),
             Self::Bench(verb) => verb.run(output),
             Self::Demo(verb) => verb.run(output),

@@ -302,38 +302,33 @@ fn sense(
     if rows.is_all() {
         observe_rows(a, b, v, w, out);
     } else {
-        rows.each(|row| out[row] = observation_of(a[row], b[row], v[row], w[row]));
+        rows.each(|row| {
+            let ((sin_a, cos_a), (sin_b, cos_b)) = (sin_cos(a[row]), sin_cos(b[row]));
+            out[row] = [cos_a, sin_a, cos_b, sin_b, v[row], w[row]];
+        });
     }
-}
-
-#[inline(always)]
-fn observation_of(a: f32, b: f32, v: f32, w: f32) -> [f32; 6] {
-    let ((sin_a, cos_a), (sin_b, cos_b)) = (sin_cos(a), sin_cos(b));
-    [cos_a, sin_a, cos_b, sin_b, v, w]
 }
 
 #[multiversion(targets("x86_64+avx2"))]
 fn observe_rows(a: &[f32], b: &[f32], v: &[f32], w: &[f32], out: &mut [[f32; 6]]) {
     /// Rows at a time: sines in vectors first, then in the order of the observation.
-    const LANES: usize = 16;
+    const LANES: usize = 64;
     let rows = out.len();
     let (a, b, v, w) = (&a[..rows], &b[..rows], &v[..rows], &w[..rows]);
-    let whole = rows - rows % LANES;
-    for first in (0..whole).step_by(LANES) {
-        let mut columns = [[0.0; LANES]; 6];
-        for i in 0..LANES {
-            let row = first + i;
-            let values = observation_of(a[row], b[row], v[row], w[row]);
-            for k in 0..6 {
-                columns[k][i] = values[k];
-            }
+    let (mut cos_a, mut sin_a, mut cos_b, mut sin_b) =
+        ([0.0; LANES], [0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    let columns = a.chunks(LANES).zip(b.chunks(LANES)).zip(v.chunks(LANES).zip(w.chunks(LANES)));
+    for (((a, b), (v, w)), out) in columns.zip(out.chunks_mut(LANES)) {
+        for (&a, (sin, cos)) in a.iter().zip(sin_a.iter_mut().zip(&mut cos_a)) {
+            (*sin, *cos) = sin_cos(a);
         }
-        for i in 0..LANES {
-            out[first + i] = std::array::from_fn(|k| columns[k][i]);
+        for (&b, (sin, cos)) in b.iter().zip(sin_b.iter_mut().zip(&mut cos_b)) {
+            (*sin, *cos) = sin_cos(b);
         }
-    }
-    for row in whole..rows {
-        out[row] = observation_of(a[row], b[row], v[row], w[row]);
+        let sines = cos_a.iter().zip(&sin_a).zip(cos_b.iter().zip(&sin_b));
+        for ((out, ((&ca, &sa), (&cb, &sb))), (&v, &w)) in out.iter_mut().zip(sines).zip(v.iter().zip(w)) {
+            *out = [ca, sa, cb, sb, v, w];
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Classic control: small dynamics whose state is a few scalar columns.
+//! Control: classic dynamics whose state is a few scalar columns, and mechanisms of rigid bodies.
 
 use bevy_ecs::prelude::*;
 use bytemuck::{Pod, Zeroable};
@@ -6,10 +6,13 @@ use carrot_sim::{FaultSource, Faults};
 use serde::{Deserialize, Serialize};
 
 pub mod acrobot;
+pub mod ball_balance;
 pub mod cart_pole;
+mod mechanism;
 pub mod mountain_car;
 pub mod mountain_car_continuous;
 pub mod pendulum;
+pub mod reacher;
 pub mod valley;
 
 /// Declares state columns of one f32 per row, so that systems run over whole contiguous columns.
