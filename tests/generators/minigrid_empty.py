@@ -174,7 +174,8 @@ def agent_of(env: MiniGridEnv) -> Agent:
 class EpisodeRecorder:
     """Columns per episode and per step, and a table of the distinct images."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = SIZE, height: int = SIZE, max_steps: int = MAX_STEPS) -> None:
+        self.shape = (width, height, VIEW, max_steps)
         self.images: dict[bytes, int] = {}
         self.episode = {name: [] for name in ("seed", "steps", "agent", "grid", "observation")}
         self.step = {
@@ -233,7 +234,7 @@ class EpisodeRecorder:
         counts = [len(self.final_grid), len(self.step["action"]), len(self.images)]
         dtypes = {"seed": "<u4", "steps": "<u2", "observation": "<u2", "reward": "<f4"}
         sections = {
-            "header": np.array([*counts, SIZE, SIZE, VIEW, MAX_STEPS], dtype="<u4"),
+            "header": np.array([*counts, *self.shape], dtype="<u4"),
             "observations": np.frombuffer(images, dtype="u1").reshape(-1, VIEW, VIEW, 3),
         }
         for prefix, columns in (("episode", self.episode), ("step", self.step)):

@@ -14,7 +14,7 @@ fn train(scene: &str, seed: u64) -> (f64, f64) {
     while !trainer.is_complete() {
         trainer.update().unwrap();
     }
-    let actor = Actor::Policy { ppo: trainer.ppo(), explore: false };
+    let actor = Actor::Policy { learner: trainer.learner(), explore: false };
     let spec = trainer.setup().scene.evaluation;
     let found =
         evaluate(trainer.setup(), trainer.revision(), &mut Default::default(), &actor, 100, spec.seed)

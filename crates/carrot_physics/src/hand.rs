@@ -104,10 +104,10 @@ const PALM_MASS: f32 = 0.6;
 const FINGER_HALF: [f32; 3] = [0.01, 0.006, 0.03];
 const FINGER_MASS: f32 = 0.2;
 /// N/m
-const FINGER_STIFFNESS: f32 = 1000.0;
-const FINGER_DRIVE: Drive = Drive::Position { stiffness: FINGER_STIFFNESS, damping: 40.0 };
+pub(crate) const FINGER_STIFFNESS: f32 = 1000.0;
+pub(crate) const FINGER_DRIVE: Drive = Drive::Position { stiffness: FINGER_STIFFNESS, damping: 40.0 };
 /// A finger's spring may give this many times the grip's force, to hold the middle.
-const HOLD: f32 = 3.0;
+pub(crate) const HOLD: f32 = 3.0;
 /// From the inner face of an open finger to the middle of the hand.
 const OPEN: f32 = 0.045;
 /// Depth of a fingertip below the tool point.
@@ -126,6 +126,7 @@ impl HandSpec {
         gravity: [0.0, 0.0, -9.81],
         // Where fingers carry force to a cube or to the table one sweep does not carry all of it.
         iterations: 2,
+        sweeps: 1,
         // The scene is made of parts of a few centimetres.
         length_unit: 0.1,
         contact_frequency: 120.0,

@@ -43,6 +43,11 @@ pub struct Rescored {
 }
 
 impl Rescored {
+    fn zeroed(graph: &Graph, len: usize) -> Self {
+        let totals = vec![vec![0.0; len]; graph.groups.len()];
+        Self { outputs: vec![0.0; graph.nodes.len() * len], totals }
+    }
+
     /// Return over all groups, summed in f64 in step order.
     pub fn episode_return(&self) -> f64 {
         let steps = self.totals.first().map_or(0, Vec::len);
@@ -79,6 +84,28 @@ pub fn rescore<'r>(
         success: steps.success,
         score: steps.score,
     };
+    let raw = raw_columns(graph, models, catalog, &transition)?;
+    let mut result = Rescored::zeroed(graph, len);
+    let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
+    let mut start = 0;
+    while start < len {
+        let number = steps.revision[start];
+        let run = steps.revision[start..].iter().take_while(|&&r| r == number).count();
+        let state = revision(number).ok_or(RewardError::NoRevision(number))?;
+        score_span(graph, state, &whole, start..start + run, &mut result);
+        start += run;
+    }
+    Ok(result)
+}
+
+/// The raw columns that a graph's terms write for a batch of transitions, `[R, N]`.
+fn raw_columns(
+    graph: &Graph,
+    models: &mut RewardModels,
+    catalog: &carrot_sim::SignalCatalog,
+    transition: &Transition<'_>,
+) -> Result<Vec<f32>, RewardError> {
+    let len = transition.terminated.len();
     let columns = graph.nodes.iter().map(|node| match &node.body {
         Body::Term(_, slots) => slots.now.max(slots.before.unwrap_or(0)) + 1,
         Body::Combine(..) => 0,
@@ -91,34 +118,43 @@ pub fn rescore<'r>(
             let inputs = input_columns(model.as_ref(), catalog)?;
             let features: Vec<f32> = (0..len)
                 .flat_map(|t| inputs.iter().map(move |&c| (c, t)))
-                .map(|(c, t)| now[c * len + t])
+                .map(|(c, t)| transition.now.column(c)[t])
                 .collect();
             let out = &mut raw[slots.now * len..][..len];
             model.score(&features, out).map_err(|why| RewardError::Model { name: name.into(), why })?;
         } else {
-            kind.evaluate(&transition, &mut raw[slots.now * len..][..len]);
+            kind.evaluate(transition, &mut raw[slots.now * len..][..len]);
         }
         if let Some(column) = slots.before {
             kind.evaluate(
-                &Transition { now: transition.before, ..transition },
+                &Transition { now: transition.before, ..*transition },
                 &mut raw[column * len..][..len],
             );
         }
     }
-    let mut result = Rescored {
-        outputs: vec![0.0; graph.nodes.len() * len],
-        totals: vec![vec![0.0; len]; graph.groups.len()],
-    };
-    let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
-    let mut start = 0;
-    while start < len {
-        let number = steps.revision[start];
-        let run = steps.revision[start..].iter().take_while(|&&r| r == number).count();
-        let state = revision(number).ok_or(RewardError::NoRevision(number))?;
-        score_span(graph, state, &whole, start..start + run, &mut result);
-        start += run;
-    }
-    Ok(result)
+    Ok(raw)
+}
+
+/// Scores transitions that have nothing to do with each other, such as a mini-batch of a replay buffer or those of
+/// an exact model, under one revision; each is scored to the bits that it would have been paid live.
+///
+/// # Errors
+/// When a model or one of its signals is missing.
+pub fn score_transitions(
+    graph: &Graph,
+    revision: &GraphRevision,
+    models: &mut RewardModels,
+    catalog: &carrot_sim::SignalCatalog,
+    transition: &Transition<'_>,
+) -> Result<Rescored, RewardError> {
+    let len = transition.terminated.len();
+    let raw = raw_columns(graph, models, catalog, transition)?;
+    let columns = Columns { raw: &raw, terminated: transition.terminated, cause: transition.cause };
+    let mut outputs = vec![0.0; graph.nodes.len() * len];
+    let mut totals = vec![vec![0.0; len]; graph.groups.len()];
+    let mut slices: Vec<&mut [f32]> = totals.iter_mut().map(Vec::as_mut_slice).collect();
+    score(graph, revision, &columns, &mut outputs, &mut slices);
+    Ok(Rescored { outputs, totals })
 }
 
 /// Scores steps `span` of an episode as a batch of their own.

@@ -10,6 +10,7 @@ pub mod frame;
 pub mod goal;
 pub mod intervention;
 mod kernel;
+pub mod mdp;
 pub mod rollout;
 pub mod row;
 pub mod seed;
@@ -32,6 +33,7 @@ pub use error::SimError;
 pub use frame::{Body, Drawing, Frame, Shape, Tiles};
 pub use goal::GoalSpec;
 pub use intervention::{Handle, Intervention};
+pub use mdp::{Mdp, MdpError};
 pub use rollout::{EndRecord, Rollout, SignalLog};
 pub use row::{
     ActiveRows, Column, ColumnMut, EnvId, Episode, RowKeys, RunSeed, StepCount, edit_row_state, row_state,
@@ -43,5 +45,5 @@ pub use signal::{SignalCatalog, SignalId, SignalKind, SignalSpec, SignalView, Si
 pub use snapshot::RowSnapshot;
 pub use space::{ActionSpace, Element, ObsPart};
 pub use step::{Observe, Restart, Step, StepSystems};
-pub use task::{BatchApp, DefaultReward, Script, ScriptView, Task, TaskSpec, random_action};
+pub use task::{BatchApp, DefaultReward, Script, ScriptFn, ScriptView, Task, TaskSpec, random_action};
 pub use vec_env::{BatchSnapshot, VecEnv, VecEnvConfig};

@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
 use serde::{Deserialize, Serialize};
 
-use crate::seed::{LANES, RowKey, Stream, first_words};
+use crate::seed::{LANES, RowKey, Stream, lane_words};
 
 /// Global id of the env in this row.
 #[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,14 +121,27 @@ impl KeyColumns<'_> {
 impl KeyColumns<'_> {
     /// The first four words of a stream for each active row: [`RowKey::words`], several rows at a time.
     #[inline]
-    pub fn draw(&self, rows: &ActiveRows, stream: Stream, mut work: impl FnMut(usize, [u32; 4])) {
+    pub fn draw(&self, rows: &ActiveRows, stream: Stream, work: impl FnMut(usize, [u32; 4])) {
+        self.draw_block(rows, stream, |_| 0, work);
+    }
+
+    /// Like [`Self::draw`], from a block of each row's choice, such as its step count.
+    #[inline]
+    pub fn draw_block(
+        &self,
+        rows: &ActiveRows,
+        stream: Stream,
+        block_of: impl Fn(usize) -> u32,
+        mut work: impl FnMut(usize, [u32; 4]),
+    ) {
         let (mut lanes, mut filled) = ([0_usize; LANES], 0);
         let mut flush = |lanes: &[usize]| {
-            let (mut env, mut episode, mut words) = ([0; LANES], [0; LANES], [[0; LANES]; 4]);
+            let (mut env, mut episode, mut block) = ([0; LANES], [0; LANES], [0; LANES]);
+            let mut words = [[0; LANES]; 4];
             for (i, &row) in lanes.iter().enumerate() {
-                (env[i], episode[i]) = (self.envs[row].0, self.episodes[row].0);
+                (env[i], episode[i], block[i]) = (self.envs[row].0, self.episodes[row].0, block_of(row));
             }
-            first_words(self.seed, &env, &episode, stream as u32, &mut words);
+            lane_words(self.seed, &env, &episode, stream as u32, &block, &mut words);
             lanes.iter().enumerate().for_each(|(i, &row)| work(row, words.map(|word| word[i])));
         };
         rows.each(|row| {

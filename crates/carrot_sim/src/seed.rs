@@ -154,16 +154,17 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 /// Rows that are drawn for at a time: one AVX2 register of words.
 pub(crate) const LANES: usize = 8;
 
-/// First block of a stream for several rows of one run, word by word.
+/// One block of a stream for each of several rows of one run, word by word.
 #[multiversion(targets("x86_64+avx2"))]
-pub(crate) fn first_words(
+pub(crate) fn lane_words(
     seed: u64,
     env: &[u32; LANES],
     episode: &[u32; LANES],
     stream: u32,
+    block: &[u32; LANES],
     words: &mut [[u32; LANES]; 4],
 ) {
-    let (mut c0, mut c1, mut c2, mut c3) = (*env, *episode, [stream; LANES], [0_u32; LANES]);
+    let (mut c0, mut c1, mut c2, mut c3) = (*env, *episode, [stream; LANES], *block);
     let mut key = [seed as u32, (seed >> 32) as u32];
     for _ in 0..10 {
         for i in 0..LANES {
@@ -209,11 +210,11 @@ mod tests {
     #[test]
     fn lanes_draw_what_single_rows_draw() {
         let (env, episode) = ([0, 1, 2, 3, 4, 5, 6, 4095], [0, 7, 1, 0, 3, 2, 9, u32::MAX]);
-        let mut words = [[0; LANES]; 4];
-        first_words(0x1234_5678_9ABC_DEF0, &env, &episode, Stream::Reset as u32, &mut words);
+        let (block, mut words) = ([0, 0, 1, 2, 500, 3, 0, u32::MAX], [[0; LANES]; 4]);
+        lane_words(0x1234_5678_9ABC_DEF0, &env, &episode, Stream::Reset as u32, &block, &mut words);
         for i in 0..LANES {
             let key = RowKey { seed: 0x1234_5678_9ABC_DEF0, env: env[i], episode: episode[i] };
-            assert_eq!(words.map(|word| word[i]), key.words(Stream::Reset, 0));
+            assert_eq!(words.map(|word| word[i]), key.words(Stream::Reset, block[i]));
         }
     }
 

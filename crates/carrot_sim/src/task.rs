@@ -12,6 +12,7 @@ use crate::episode::{CAUSE_FAULT, CAUSE_NONE, CAUSE_TASK, CAUSE_TIME_LIMIT, Caus
 use crate::frame::{DrawRow, Drawing};
 use crate::goal::GoalSpec;
 use crate::intervention::{Handle, Handles, SetHandle};
+use crate::mdp::{Mdp, MdpError};
 use crate::seed::{RowKey, Stream};
 use crate::signal::{SignalCatalog, SignalKind, SignalSpec, SignalView};
 use crate::snapshot::RowCodecs;
@@ -31,14 +32,17 @@ pub struct DefaultReward {
     pub farmed_by: Option<&'static str>,
 }
 
-/// What a scripted behaviour may look at: the signals of its row and its key.
+/// What a scripted behaviour may look at: the signals of its row, its key, and the row's state where signals
+/// say too little for a plan.
 #[derive(Clone, Copy)]
 pub struct ScriptView<'a> {
     /// Signals of s for the whole shard or batch.
     pub signals: SignalView<'a>,
     /// Names of those signals.
     pub catalog: &'a SignalCatalog,
-    /// Row in `signals`.
+    /// World of the shard, for [`crate::row_state`].
+    pub world: &'a World,
+    /// Row in `signals` and in `world`.
     pub row: usize,
     /// Steps taken in this episode.
     pub step: u32,
@@ -118,6 +122,9 @@ impl TaskSpec {
                 };
                 let (name, kind, unit) = match &self.action {
                     ActionSpace::Discrete { .. } => (prefix.to_string(), SignalKind::Category, ""),
+                    ActionSpace::MultiDiscrete { .. } => {
+                        (format!("{prefix}_{element}"), SignalKind::Category, "")
+                    }
                     ActionSpace::Continuous { units, .. } => {
                         (format!("{prefix}_{element}"), SignalKind::Scalar, units[i].as_str())
                     }
@@ -162,6 +169,14 @@ pub trait Task: Send + Sync + 'static {
     fn goal(&self) -> Option<GoalSpec> {
         None
     }
+
+    /// The task as an exact model, with the layout that the key draws where layouts differ.
+    ///
+    /// # Errors
+    /// When the task's states cannot be listed, or are too many.
+    fn mdp(&self, _layout: RowKey) -> Result<Mdp, MdpError> {
+        Err(MdpError::NotListed(self.spec().name))
+    }
 }
 
 /// An action drawn uniformly from the space: the `random` behaviour of every task.
@@ -169,7 +184,7 @@ pub fn random_action(space: &ActionSpace, key: RowKey, step: u32, action: &mut [
     // Sixteen blocks a step leave room for wide actions and for rejected draws.
     let mut rng = key.rng_at(Stream::Script, step.wrapping_mul(16));
     for (i, slot) in action.iter_mut().enumerate() {
-        *slot = match space.choices() {
+        *slot = match space.choices(i) {
             Some(n) => rng.below(n as u32) as f32,
             None => {
                 let (low, high) = space.bounds(i);

@@ -8,9 +8,13 @@ use std::sync::Arc;
 use carrot_sim::Task;
 
 pub mod control;
+mod drawing;
 pub mod gridworld;
 pub mod manipulation;
 pub mod math;
+mod params;
+
+pub use params::{BuiltTask, read_task};
 
 /// Builds a task.
 type BuildTask = fn() -> Arc<dyn Task>;
@@ -19,7 +23,29 @@ type BuildTask = fn() -> Arc<dyn Task>;
 const TASKS: &[(&str, BuildTask)] = &[
     (control::cart_pole::NAME, || Arc::new(control::cart_pole::CartPole::default())),
     (control::mountain_car::NAME, || Arc::new(control::mountain_car::MountainCar::default())),
-    (gridworld::empty::NAME, || Arc::new(gridworld::empty::Empty8x8::default())),
+    (control::mountain_car_continuous::NAME, || {
+        Arc::new(control::mountain_car_continuous::MountainCarContinuous::default())
+    }),
+    (control::pendulum::NAME, || Arc::new(control::pendulum::Pendulum::default())),
+    (control::acrobot::NAME, || Arc::new(control::acrobot::Acrobot::default())),
+    (control::reacher::NAME, || Arc::new(control::reacher::Reacher::default())),
+    (control::ball_balance::NAME, || Arc::new(control::ball_balance::BallBalance::default())),
+    (gridworld::empty::NAME, || Arc::new(gridworld::empty::task())),
+    (gridworld::door_key::NAME_8X8, || Arc::new(gridworld::door_key::task_8x8())),
+    (gridworld::door_key::NAME_16X16, || Arc::new(gridworld::door_key::task_16x16())),
+    (gridworld::four_rooms::NAME, || Arc::new(gridworld::four_rooms::task())),
+    (gridworld::lava_gap::NAME, || Arc::new(gridworld::lava_gap::task())),
+    (gridworld::lava_crossing::NAME, || Arc::new(gridworld::lava_crossing::task())),
+    (gridworld::multi_room::NAME, || Arc::new(gridworld::multi_room::task())),
+    (gridworld::unlock::NAME, || Arc::new(gridworld::unlock::task())),
+    (gridworld::key_corridor::NAME, || Arc::new(gridworld::key_corridor::task())),
+    (gridworld::dynamic_obstacles::NAME, || {
+        Arc::new(gridworld::dynamic_obstacles::DynamicObstacles::default())
+    }),
+    (gridworld::tabular::frozen_lake::NAME_4X4, || Arc::new(gridworld::tabular::frozen_lake::task_4x4())),
+    (gridworld::tabular::frozen_lake::NAME_8X8, || Arc::new(gridworld::tabular::frozen_lake::task_8x8())),
+    (gridworld::tabular::cliff_walking::NAME, || Arc::new(gridworld::tabular::cliff_walking::task())),
+    (gridworld::tabular::taxi::NAME, || Arc::new(gridworld::tabular::taxi::task())),
     (manipulation::reach::NAME, || Arc::new(manipulation::reach::Reach::default())),
     (manipulation::push::NAME, || Arc::new(manipulation::push::Push::default())),
     (manipulation::pick_place::NAME, || Arc::new(manipulation::pick_place::PickPlace::default())),

@@ -46,7 +46,7 @@ fn entries(folder: &Path) -> Vec<String> {
     names
 }
 
-const VERBS: [&[&str]; 15] = [
+const VERBS: [&[&str]; 16] = [
     &["tasks", "list"],
     &["tasks", "show"],
     &["kinds", "list"],
@@ -60,6 +60,7 @@ const VERBS: [&[&str]; 15] = [
     &["fit-reward"],
     &["doctor"],
     &["bench", "step"],
+    &["bench", "learn"],
     &["demo"],
     &[],
 ];
@@ -139,6 +140,19 @@ fn every_task_passes_its_check() {
         assert_eq!((code, found["ok"].as_bool()), (Some(0), Some(true)), "{found}");
         assert_eq!(found["rewards"], task["rewards"]);
         assert!(found["episodes"].as_u64().unwrap() > 0, "{found}");
+    }
+}
+
+#[test]
+fn a_robot_is_checked() {
+    let here = tempfile::tempdir().unwrap();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/robots/six_joint_arm.urdf");
+    let (found, code) = json(here.path(), &["robot", "check", file]);
+    assert_eq!((code, found["ok"].as_bool(), found["colliders"].as_u64()), (Some(0), Some(true), Some(9)));
+    assert_eq!(found["joints"][2]["limits"], serde_json::json!([0.1, 2.7]), "{found}");
+    let text = succeed(here.path(), &["robot", "check", file]);
+    for expected in ["13.800 kg", "elbow_pitch", "0.1 to 2.7 rad", "90 N m", "2.6 rad/s", "mesh"] {
+        assert!(text.contains(expected), "{expected}: {text}");
     }
 }
 

@@ -1,39 +1,94 @@
-//! Gridworlds in MiniGrid's manner: the columns, systems, signals and drawing that all of them share.
+//! Gridworlds: MiniGrid's rooms, doors and keys, and the tables of Gymnasium's toy-text tasks.
 //!
-//! A task adds [`Gridworld`] with the size of its grid, and a system that lays out fresh rows.
+//! A task is a sheet: how a fresh row is laid out, what ends an episode, what is measured, rewards, scripts and
+//! a page. [`Gridworld`] holds the columns and systems that all of MiniGrid's tasks share.
 
 use bevy_ecs::prelude::*;
 use carrot_sim::{
     Actions, ActiveRows, App, BatchApp, CAUSE_NONE, CAUSE_TASK, Cause, Column, ColumnMut, Drawing, Ends,
-    MaxSteps, ObsPart, Observations, Plugin, SignalId, SignalKind, SignalSpec, Signals, StepCount,
-    StepSystems, Tiles, row_state, set_row_state,
+    ObsPart, Observations, Plugin, RowKeys, SignalId, Signals, StepCount, StepSystems, Tiles, row_state,
+    set_row_state,
 };
+use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
+pub mod cell;
+pub mod door_key;
+pub mod dynamic_obstacles;
 pub mod empty;
+pub mod four_rooms;
 pub mod grid;
+pub mod key_corridor;
+mod lava;
+pub mod lava_crossing;
+pub mod lava_gap;
+pub mod layout;
+pub mod multi_room;
+pub mod path;
+mod plan;
+mod rewards;
+mod signals;
+pub mod tabular;
+pub mod task;
+mod tile_bytes;
+pub mod unlock;
 pub mod view;
 
-use grid::{Agent, Cell, Grid, act, object};
+use cell::{Cell, object};
+use grid::{Agent, Grid, act};
+use layout::{Draft, Landmarks};
+use path::Distances;
+use task::Rules;
 use view::{VIEW, VIEW_BYTES, encode, visible_tiles};
 
-/// Cause: the agent reached the goal.
+/// Cause: the objective was reached.
 pub const REACHED_GOAL: Cause = CAUSE_TASK;
-/// Names of the causes, for [`carrot_sim::TaskSpec::causes`].
-pub const CAUSES: &[&str] = &["reached_goal"];
+/// Cause: the hazard ended the episode.
+pub const HARM: Cause = CAUSE_TASK + 1;
 
-const AGENT_X: SignalId = SignalId(0);
-const AT_GOAL: SignalId = SignalId(6);
-const TIME_BONUS: SignalId = SignalId(7);
-const COLUMNS: usize = 9;
+/// What ends an episode as a success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objective {
+    /// The agent stands on the goal.
+    StandOnGoal,
+    /// The locked door is open.
+    OpenDoor,
+    /// The agent carries the ball.
+    CarryBall,
+}
 
-/// The tile of the goal.
+/// What ends an episode otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hazard {
+    /// Nothing does.
+    None,
+    /// Stepping into lava.
+    Lava,
+    /// Walking into an obstacle or a wall; the task moves the obstacles itself.
+    Obstacles,
+}
+
+/// What is measured besides the signals that every gridworld has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Nothing: all ways are straight.
+    Straight,
+    /// How far it is around walls and lava.
+    Walked,
+    /// What a key and its door ask for.
+    Keyed,
+}
+
+/// Whether the last step was a collision.
 #[derive(Component, Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GoalTile(pub [u8; 2]);
+pub struct Collided(pub bool);
 
-/// The columns and systems of a gridworld of `W` by `H` tiles with one goal.
+/// The columns and systems of a gridworld of `W` by `H` tiles.
 #[derive(Debug, Clone, Copy)]
-pub struct Gridworld<const W: usize, const H: usize>;
+pub struct Gridworld<const W: usize, const H: usize> {
+    /// What the systems ask.
+    pub rules: Rules<W, H>,
+}
 
 impl<const W: usize, const H: usize> Gridworld<W, H> {
     /// The observation: MiniGrid's `image` and `direction`.
@@ -41,58 +96,23 @@ impl<const W: usize, const H: usize> Gridworld<W, H> {
         // MiniGrid declares 255; no number of an object is higher than the agent's.
         vec![ObsPart::bytes("image", &[VIEW, VIEW, 3], object::AGENT), ObsPart::bytes("direction", &[1], 3)]
     }
-
-    /// The signals that every gridworld measures.
-    pub fn signals() -> Vec<SignalSpec> {
-        let (right, bottom) = (W as f32 - 1.0, H as f32 - 1.0);
-        vec![
-            SignalSpec::scalar("agent_x", "tile", (0.0, right), "Column of the agent, from the left."),
-            SignalSpec::scalar("agent_y", "tile", (0.0, bottom), "Row of the agent, from the top."),
-            SignalSpec::new(
-                "direction",
-                SignalKind::Category,
-                "",
-                (0.0, 3.0),
-                "Where the agent faces: 0 right, 1 down, 2 left, 3 up.",
-            ),
-            SignalSpec::new(
-                "goal_offset",
-                SignalKind::Vec2,
-                "tile",
-                (-right.max(bottom), right.max(bottom)),
-                "From the agent to the goal: columns to the right, rows down.",
-            ),
-            SignalSpec::scalar(
-                "goal_distance",
-                "tile",
-                (0.0, right + bottom),
-                "Manhattan distance to the goal, whatever stands in between.",
-            ),
-            SignalSpec::flag("at_goal", "The agent stands on the goal."),
-            SignalSpec::scalar(
-                "time_bonus",
-                "",
-                (0.1, 1.0),
-                "What MiniGrid pays at the goal: 1 - 0.9 * steps / step limit.",
-            ),
-            SignalSpec::flag("carrying", "The agent carries something."),
-        ]
-    }
 }
 
-/// Whether the agent sees through walls, as in MiniGrid's empty rooms.
-#[derive(Resource, Debug, Clone, Copy)]
-pub struct SeeThrough(pub bool);
+/// MiniGrid's reward by step count.
+#[derive(Resource, Debug, Clone)]
+struct TimeBonuses(Vec<f32>);
 
 impl<const W: usize, const H: usize> Plugin for Gridworld<W, H> {
     fn build(&self, app: &mut App) {
-        app.world_mut().get_resource_or_insert_with(|| SeeThrough(false));
+        let max_steps = app.world().get_resource::<carrot_sim::MaxSteps>().map_or(0, |limit| limit.0);
+        app.insert_resource(self.rules);
+        app.insert_resource(TimeBonuses(signals::time_bonuses(max_steps)));
         app.add_row_state(Grid::<W, H>::room())
             .add_row_state(Agent::at(1, 1, 0))
-            .add_row_state(GoalTile([1, 1]))
-            .add_step_systems(StepSystems::Simulate, simulate::<W, H>)
+            .add_row_state(Landmarks::NONE)
+            .add_restart_systems(lay_out::<W, H>)
             .add_observing_systems(StepSystems::Measure, measure::<W, H>)
-            .add_step_systems(StepSystems::Terminate, judge)
+            .add_step_systems(StepSystems::Terminate, judge::<W, H>)
             .add_observing_systems(StepSystems::Sense, sense::<W, H>)
             .set_drawing(draw::<W, H>)
             .add_handle(
@@ -107,6 +127,20 @@ impl<const W: usize, const H: usize> Plugin for Gridworld<W, H> {
                     set_row_state(world, row, Agent { direction, ..agent });
                 }
             });
+        if self.rules.hazard == Hazard::Obstacles {
+            app.add_row_state(Collided(false));
+        } else {
+            app.add_step_systems(StepSystems::Simulate, simulate::<W, H>).add_handle(
+                "layout",
+                "Every tile as MiniGrid's (object, colour, state), column by column from the left, then column, \
+                 row and direction of the agent.",
+                3 * W * H + 3,
+                place_layout::<W, H>,
+            );
+        }
+        if self.rules.way == Way::Walked {
+            app.add_row_state(Distances::<W, H>::NONE);
+        }
     }
 }
 
@@ -119,70 +153,185 @@ fn place_agent<const W: usize, const H: usize>(world: &mut World, row: usize, va
     }
 }
 
+fn place_layout<const W: usize, const H: usize>(world: &mut World, row: usize, values: &[f32]) {
+    let Some(rules) = world.get_resource::<Rules<W, H>>().copied() else { return };
+    let (codes, agent) = values.split_at(3 * W * H);
+    let number = |value: f32| value.round().clamp(0.0, 255.0) as u8;
+    let mut grid = Grid::<W, H>::room();
+    for (cell, code) in grid.cells.as_flattened_mut().iter_mut().zip(codes.as_chunks::<3>().0) {
+        *cell = Cell::from_code(code.map(number));
+    }
+    let most = |tiles: usize| tiles as u8 - 1;
+    let agent = Agent::at(number(agent[0]).min(most(W)), number(agent[1]).min(most(H)), number(agent[2]) & 3);
+    let marks = Landmarks::find(rules.objective, &grid);
+    set_row_state(world, row, grid);
+    set_row_state(world, row, agent);
+    set_row_state(world, row, marks);
+    set_row_state(world, row, Distances::to(marks.goal, &grid));
+}
+
+/// Lays out fresh rows under their keys.
+pub(crate) fn lay_out<const W: usize, const H: usize>(
+    rows: Res<ActiveRows>,
+    rules: Res<Rules<W, H>>,
+    keys: RowKeys,
+    mut grids: ColumnMut<Grid<W, H>>,
+    mut agents: ColumnMut<Agent>,
+    mut marks: ColumnMut<Landmarks>,
+    mut distances: ColumnMut<Distances<W, H>>,
+    mut collided: ColumnMut<Collided>,
+) {
+    let (grids, agents, marks) = (grids.slice_mut(), agents.slice_mut(), marks.slice_mut());
+    let (distances, collided, keys) = (distances.slice_mut(), collided.slice_mut(), keys.columns());
+    rows.each(|row| {
+        let mut draft = Draft::new(keys.key(row));
+        (rules.lay_out)(&mut draft);
+        (grids[row], agents[row], marks[row]) = (draft.grid, draft.agent, draft.marks);
+        if rules.way == Way::Walked {
+            distances[row] = Distances::to(draft.marks.goal, &draft.grid);
+        }
+        if rules.hazard == Hazard::Obstacles {
+            collided[row].0 = false;
+        }
+    });
+}
+
 fn simulate<const W: usize, const H: usize>(
     actions: Res<Actions>,
     mut grids: ColumnMut<Grid<W, H>>,
     mut agents: ColumnMut<Agent>,
+    mut marks: ColumnMut<Landmarks>,
 ) {
-    let rows = grids.slice_mut().iter_mut().zip(agents.slice_mut()).zip(&actions.applied);
-    rows.for_each(|((grid, agent), &action)| act(grid, agent, action.round() as u8));
+    let rows = grids.slice_mut().iter_mut().zip(agents.slice_mut()).zip(marks.slice_mut());
+    for (((grid, agent), marks), &action) in rows.zip(&actions.applied) {
+        act_and_mark(grid, agent, marks, action.round() as u8);
+    }
+}
+
+/// [`act`], and keeps the mark of the key where the key lies.
+#[inline]
+fn act_and_mark<const W: usize, const H: usize>(
+    grid: &mut Grid<W, H>,
+    agent: &mut Agent,
+    marks: &mut Landmarks,
+    action: u8,
+) {
+    let held = agent.carried;
+    act(grid, agent, action);
+    if agent.carried != held {
+        let (x, y) = agent.ahead();
+        if agent.carried.object() == object::KEY {
+            marks.key = [0, 0];
+        } else if held.object() == object::KEY {
+            marks.key = [x as u8, y as u8];
+        }
+    }
 }
 
 fn measure<const W: usize, const H: usize>(
     rows: Res<ActiveRows>,
+    rules: Res<Rules<W, H>>,
+    bonuses: Res<TimeBonuses>,
     grids: Column<Grid<W, H>>,
     agents: Column<Agent>,
-    goals: Column<GoalTile>,
+    marks: Column<Landmarks>,
+    distances: Column<Distances<W, H>>,
+    collided: Column<Collided>,
     steps: Column<StepCount>,
-    limit: Res<MaxSteps>,
     mut signals: ResMut<Signals>,
 ) {
-    let (grids, agents, goals, steps) = (grids.slice(), agents.slice(), goals.slice(), steps.slice());
-    let limit = f64::from(limit.0.max(1));
-    let [x, y, direction, right, down, distance, at_goal, bonus, carrying] =
-        signals.targets::<COLUMNS>(AGENT_X);
-    rows.each(|row| {
-        let (agent, goal) = (agents[row], goals[row].0);
-        let (dx, dy) = (f32::from(goal[0]) - f32::from(agent.x), f32::from(goal[1]) - f32::from(agent.y));
-        let under = grids[row].get(agent.x.into(), agent.y.into());
-        (x[row], y[row]) = (agent.x.into(), agent.y.into());
-        direction[row] = agent.direction.into();
-        (right[row], down[row]) = (dx, dy);
-        distance[row] = dx.abs() + dy.abs();
-        at_goal[row] = f32::from(u8::from(under.object == object::GOAL));
-        bonus[row] = (1.0 - 0.9 * (f64::from(steps[row].0) / limit)) as f32;
-        carrying[row] = f32::from(u8::from(agent.is_carrying()));
+    let (grids, agents, marks, steps) = (grids.slice(), agents.slice(), marks.slice(), steps.slice());
+    let last = bonuses.0.len() - 1;
+    write(&rows, signals.targets::<{ signals::BASE }>(SignalId(0)), |row| {
+        let mut values = signals::base_signals(rules.objective, &grids[row], &agents[row], &marks[row]);
+        values[signals::TIME_BONUS] = bonuses.0[(steps[row].0 as usize).min(last)];
+        values
     });
+    match rules.hazard {
+        Hazard::None => {}
+        Hazard::Lava => {
+            let column = signals.targets::<1>(SignalId(signals::HARMED));
+            write(&rows, column, |row| [signals::in_lava(&grids[row], &agents[row])]);
+        }
+        Hazard::Obstacles => {
+            let (column, collided) = (signals.targets::<1>(SignalId(signals::HARMED)), collided.slice());
+            write(&rows, column, |row| [f32::from(u8::from(collided[row].0))]);
+        }
+    }
+    let extra = SignalId(signals::BASE + usize::from(rules.hazard != Hazard::None));
+    match rules.way {
+        Way::Straight => {}
+        Way::Walked => {
+            let distances = distances.slice();
+            write(&rows, signals.targets::<1>(extra), |row| [distances[row].of(&agents[row])]);
+        }
+        Way::Keyed => {
+            let values = |row: usize| signals::key_signals(&grids[row], &agents[row], &marks[row]);
+            if rules.objective == Objective::OpenDoor {
+                // The flag of the objective already says whether the door is open.
+                write(&rows, signals.targets::<{ signals::KEYS - 1 }>(extra), values);
+            } else {
+                write(&rows, signals.targets::<{ signals::KEYS }>(extra), values);
+            }
+        }
+    }
 }
 
-/// Ends and truth: reaching the goal is the success, and the score is what MiniGrid pays for it.
-fn judge(signals: Res<Signals>, mut ends: ResMut<Ends>) {
-    let (at_goal, bonus) = (signals.now().get(AT_GOAL, 0), signals.now().get(TIME_BONUS, 0));
-    for (row, (&at_goal, &bonus)) in at_goal.iter().zip(bonus).enumerate() {
-        let reached = at_goal > 0.5;
-        ends.terminated[row] = reached;
-        ends.success[row] = reached;
-        ends.cause[row] = if reached { REACHED_GOAL } else { CAUSE_NONE };
-        ends.score[row] = if reached { bonus.max(0.0) } else { 0.0 };
+/// Writes the first `C` values of each active row.
+#[inline(always)]
+fn write<const C: usize, const V: usize>(
+    rows: &ActiveRows,
+    mut columns: [&mut [f32]; C],
+    values: impl Fn(usize) -> [f32; V],
+) {
+    rows.each(|row| columns.iter_mut().zip(values(row)).for_each(|(column, value)| column[row] = value));
+}
+
+/// Ends and truth: reaching the objective is the success, and the score is what MiniGrid pays for it.
+fn judge<const W: usize, const H: usize>(
+    rules: Res<Rules<W, H>>,
+    signals: Res<Signals>,
+    mut ends: ResMut<Ends>,
+) {
+    let now = signals.now();
+    let (reached, bonus) = (now.column(signals::REACHED), now.column(signals::TIME_BONUS));
+    // Without a hazard any column that is 0 wherever the objective is not reached will do.
+    let harmed = now.column(if rules.hazard == Hazard::None { signals::REACHED } else { signals::HARMED });
+    judge_rows(reached, harmed, bonus, &mut ends);
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn judge_rows(reached: &[f32], harmed: &[f32], bonus: &[f32], ends: &mut Ends) {
+    let rows = reached.len();
+    let (harmed, bonus) = (&harmed[..rows], &bonus[..rows]);
+    let (terminated, cause) = (&mut ends.terminated[..rows], &mut ends.cause[..rows]);
+    let (success, score) = (&mut ends.success[..rows], &mut ends.score[..rows]);
+    for row in 0..rows {
+        let (reached, harmed) = (reached[row] > 0.5, harmed[row] > 0.5);
+        terminated[row] = reached | harmed;
+        success[row] = reached;
+        let other = if harmed { HARM } else { CAUSE_NONE };
+        cause[row] = if reached { REACHED_GOAL } else { other };
+        score[row] = if reached { bonus[row] } else { 0.0 };
     }
 }
 
 fn sense<const W: usize, const H: usize>(
     rows: Res<ActiveRows>,
-    see_through: Res<SeeThrough>,
+    rules: Res<Rules<W, H>>,
     grids: Column<Grid<W, H>>,
     agents: Column<Agent>,
     mut observations: ResMut<Observations>,
 ) {
     let (grids, agents) = (grids.slice(), agents.slice());
     let (images, _) = observations.u8_mut(0).as_chunks_mut::<VIEW_BYTES>();
-    rows.each(|row| encode(&grids[row], &agents[row], see_through.0, &mut images[row]));
+    rows.each(|row| encode(&grids[row], &agents[row], rules.see_through, &mut images[row]));
     let directions = observations.u8_mut(1);
     rows.each(|row| directions[row] = agents[row].direction);
 }
 
 fn draw<const W: usize, const H: usize>(world: &World, row: usize) -> Drawing {
-    let see_through = world.get_resource::<SeeThrough>().is_some_and(|s| s.0);
+    let see_through = world.get_resource::<Rules<W, H>>().is_some_and(|rules| rules.see_through);
     let (Some(grid), Some(agent)) = (row_state::<Grid<W, H>>(world, row), row_state::<Agent>(world, row))
     else {
         return Drawing::default();

@@ -56,7 +56,7 @@ fn a_cube_and_a_goal_can_be_set_by_hand() {
 #[test]
 fn pushing_and_carrying_end_within_half_of_the_tolerance_and_mostly_at_rest() {
     for task in [push::NAME, pick_place::NAME] {
-        let expert = play(task, "expert");
+        let expert = play(task, "expert", 40);
         let near = last(&expert, column(task, "goal_distance"));
         assert!(near.iter().all(|&d| d < 0.5 * cube::TOLERANCE), "{task}: {near:?}");
         let speed = last(&expert, column(task, "cube_speed"));
@@ -66,17 +66,18 @@ fn pushing_and_carrying_end_within_half_of_the_tolerance_and_mostly_at_rest() {
 
 #[test]
 fn exploits_over_the_table_do_what_they_say() {
-    let cling = play(push::NAME, "cling");
+    let cling = play(push::NAME, "cling", 40);
     assert!(mean(&cling, column(push::NAME, "cube_contact")) > 0.5);
     for task in [pick_place::NAME, stack::NAME] {
-        let high = last(&play(task, "hoist"), column(task, "cube_position") + 2);
+        let high = last(&play(task, "hoist", 40), column(task, "cube_position") + 2);
         assert!(high.iter().filter(|&&z| z > 0.35).count() >= 75, "{task}: {high:?}");
     }
-    let hover = last(&play(button_press::NAME, "hover"), column(button_press::NAME, "tool_button_distance"));
+    let hover =
+        last(&play(button_press::NAME, "hover", 40), column(button_press::NAME, "tool_button_distance"));
     assert!(hover.iter().all(|d| (0.01..0.03).contains(d)), "{hover:?}");
-    let hover = last(&play(peg_insert::NAME, "hover"), column(peg_insert::NAME, "peg_hole_distance"));
+    let hover = last(&play(peg_insert::NAME, "hover", 40), column(peg_insert::NAME, "peg_hole_distance"));
     assert!(hover.iter().all(|d| (0.005..0.02).contains(d)), "{hover:?}");
-    let pump = play(drawer_open::NAME, "pump");
+    let pump = play(drawer_open::NAME, "pump", 40);
     let opening = column(drawer_open::NAME, "drawer_opening");
     for steps in &pump.signals {
         let ways: f32 = steps.windows(2).map(|pair| (pair[1][opening] - pair[0][opening]).abs()).sum();
@@ -87,7 +88,7 @@ fn exploits_over_the_table_do_what_they_say() {
 #[test]
 fn terminating_tasks_end_with_their_cause_and_full_score() {
     for task in [button_press::NAME, peg_insert::NAME] {
-        let expert = play(task, "expert");
+        let expert = play(task, "expert", 40);
         assert!(expert.score.iter().all(|&score| score == 1.0), "{task}: {:?}", expert.score);
         let max_steps = carrot_tasks::build_task(task).unwrap().spec().max_steps;
         assert!(expert.length.iter().all(|&length| length < max_steps / 2), "{task}: {:?}", expert.length);
@@ -96,7 +97,7 @@ fn terminating_tasks_end_with_their_cause_and_full_score() {
 
 #[test]
 fn a_stack_is_let_go_of_and_stands_at_the_end() {
-    let expert = play(stack::NAME, "expert");
+    let expert = play(stack::NAME, "expert", 40);
     let task = stack::NAME;
     assert!(last(&expert, column(task, "cube_contact")).iter().all(|&touching| touching == 0.0));
     let speed = last(&expert, column(task, "cube_speed"));
