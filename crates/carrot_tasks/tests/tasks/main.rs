@@ -8,4 +8,5 @@ mod fixtures;
 mod minigrid;
 mod pendulums;
 mod rewards;
+mod robots;
 mod scripts;

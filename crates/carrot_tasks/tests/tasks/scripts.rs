@@ -7,17 +7,21 @@ use crate::batch::{Episodes, env};
 
 /// Plays a script until 100 first episodes ended.
 pub(crate) fn play(task: &str, script: &str) -> Episodes {
-    const ROWS: usize = 100;
-    let mut env = env(task, ROWS, build_task(task).unwrap().spec().max_steps as usize);
+    play_in(env(task, 100, build_task(task).unwrap().spec().max_steps as usize), script)
+}
+
+/// Plays a script until every env's first episode ended.
+pub(crate) fn play_in(mut env: VecEnv, script: &str) -> Episodes {
+    let rows = env.config().num_envs;
     let act = env.task().spec().script(script).unwrap().act;
     let catalog = env.catalog().clone();
-    let mut episodes = Episodes::new(ROWS);
+    let mut episodes = Episodes::new(rows);
     let width = env.task().spec().action.width();
     for _ in 0..env.config().num_steps {
         let keys = env.keys();
         let world = env.shards()[0].world();
         let signals = world.resource::<carrot_sim::Signals>().before();
-        let mut actions = vec![0.0; ROWS * width];
+        let mut actions = vec![0.0; rows * width];
         for (row, action) in actions.chunks_exact_mut(width).enumerate() {
             let (key, step) = keys[row];
             act(&ScriptView { signals, catalog: &catalog, world, row, step, key }, action);
@@ -25,7 +29,7 @@ pub(crate) fn play(task: &str, script: &str) -> Episodes {
         env.step(&actions).unwrap();
         episodes.add_last_step(env.rollout());
     }
-    assert!(episodes.ended.iter().all(|ended| *ended), "{task} {script}");
+    assert!(episodes.ended.iter().all(|ended| *ended), "{} {script}", env.task().spec().name);
     episodes
 }
 
