@@ -21,14 +21,14 @@ impl Ending {
 }
 
 /// Appends the states that follow an action, with their probabilities.
-pub type Follow<S> = dyn Fn(&S, usize, &mut Vec<(f64, S)>);
+pub type Follow<'a, S> = dyn Fn(&S, usize, &mut Vec<(f64, S)>) + 'a;
 
 /// What a task says of its states, for [`Explorer::explore`] to list them.
 pub struct Explorer<'a, S> {
     /// Actions.
     pub num_actions: usize,
     /// States that follow an action, with their probabilities.
-    pub step: &'a Follow<S>,
+    pub step: &'a Follow<'a, S>,
     /// Whether the episode ends on arrival.
     pub ending: &'a dyn Fn(&S) -> Ending,
     /// Signals of a state, one per column.
