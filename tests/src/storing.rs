@@ -56,13 +56,15 @@ fn resumes_as_if_undisturbed(task: &str, reward: &str, learner: &str) {
 
 #[test]
 fn action_values_under_a_reward_that_moves() {
-    let learner = "Dqn(total_steps: 960, buffer_size: 480, learning_starts: 100, batch_size: 16, hidden: [16])";
+    let learner =
+        "Dqn(total_steps: 960, buffer_size: 480, learning_starts: 100, batch_size: 16, hidden: [16])";
     resumes_as_if_undisturbed("CartPole-v1", BUSY_CART_POLE, learner);
 }
 
 #[test]
 fn a_soft_actor_with_hindsight() {
-    let learner = "Sac(total_steps: 960, buffer_size: 480, learning_starts: 100, batch_size: 16, hidden: [16],
+    let learner =
+        "Sac(total_steps: 960, buffer_size: 480, learning_starts: 100, batch_size: 16, hidden: [16],
         updates_per_step: 0.1, hindsight: Future(goals: 4))";
     resumes_as_if_undisturbed("Reach", "\"shaped\"", learner);
 }
