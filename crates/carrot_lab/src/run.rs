@@ -103,13 +103,14 @@ impl Run {
         };
         let start =
             RunStart { config, overrides: options.overrides.clone(), command: options.command.clone(), meta };
-        let setup_models = setup.models.clone();
+        let kept = setup.clone();
         let mut trainer = Trainer::new(setup, options.device)?;
         let folder = match &options.run_dir {
             Some(path) => RunFolder::create(path, &start)?,
             None => create_numbered(options, &stamp, &start)?,
         };
-        copy_models(&setup_models, folder.paths().root())?;
+        copy_models(&kept.models, folder.paths().root())?;
+        kept.keep_files(folder.paths().root())?;
         let checkpoint_every = options.checkpoint_every.unwrap_or_else(|| default_interval(&trainer));
         let mut run = Self::open(folder, &mut trainer, checkpoint_every, start.meta.config_hash, None)
             .map(|parts| parts.into_run(trainer))?;

@@ -1,13 +1,16 @@
 //! A scene with every name resolved: task, graphs, learner and batch.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carrot_learn::LearnerConfig;
 use carrot_reward::{Graph, KindRegistry, Revision, RewardPlugin, Scope};
 use carrot_scene::{Diagnostics, NodeRef, SceneSpec, Shape, Source, Spanned};
 use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
+use carrot_tasks::BuiltTask;
+
+use crate::error::LabError;
 
 /// Reward models that a run offers: name and file.
 pub type ModelFiles = BTreeMap<String, PathBuf>;
@@ -31,6 +34,17 @@ pub struct Setup {
     pub farmed_by: Option<&'static str>,
     /// Reward models by name.
     pub models: ModelFiles,
+    /// Files beside the scene that the task was built from, by path.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Folder of a scene's files inside a run.
+const FILES: &str = "files";
+
+/// Where the files that a scene names lie: beside it, and in a run in a folder of their own.
+fn folder_of(scene: &Source) -> PathBuf {
+    let beside = Path::new(scene.name()).parent().unwrap_or(Path::new(""));
+    if beside.join("meta.json").is_file() { beside.join(FILES) } else { beside.to_owned() }
 }
 
 impl Setup {
@@ -50,15 +64,13 @@ impl Setup {
             Some(node) => LearnerConfig::read(node, &mut diagnostics),
         };
         let name = &scene.task.name;
-        let Some(task) = carrot_tasks::build_task(&name.value) else {
-            diagnostics.unknown_name(&name.span, "task", &name.value, &carrot_tasks::task_names());
+        let Some(built) = carrot_tasks::read_task(&scene.task, &folder_of(source), &mut diagnostics) else {
             return diagnostics.into_result(None);
         };
-        for (node, what) in [(&scene.task.params, "parameters"), (&scene.randomisation, "randomisation")] {
-            if let Some(node) = node {
-                let message = format!("{} takes no {what}", name.value);
-                diagnostics.error(&node.span(), message, "", "remove it");
-            }
+        let BuiltTask { task, files } = built;
+        if let Some(node) = &scene.randomisation {
+            let message = format!("{} takes no randomisation", name.value);
+            diagnostics.error(&node.span(), message, "", "remove it");
         }
         let names: Vec<String> = models.keys().cloned().collect();
         let scope = Scope::new(task.spec(), &names);
@@ -90,6 +102,7 @@ impl Setup {
             reward,
             farmed_by,
             models,
+            files,
         });
         diagnostics.into_result(setup)
     }
@@ -107,6 +120,24 @@ impl Setup {
             keep_signals: recorded || !self.models.is_empty() || self.learner.keeps_signals(),
             autoreset: true,
         }
+    }
+
+    /// Keeps the scene's files with a run, so that it can be resumed and scored again anywhere.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn keep_files(&self, run: &Path) -> Result<(), LabError> {
+        for (path, bytes) in &self.files {
+            let to = run.join(FILES).join(path);
+            let written =
+                to.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&to, bytes));
+            written.map_err(|error| LabError::File {
+                what: "cannot keep a file of the scene",
+                why: error.to_string(),
+                path: to.clone(),
+            })?;
+        }
+        Ok(())
     }
 
     /// A batch of this task with these graphs attached.

@@ -64,7 +64,7 @@ fn measure(drive: &impl Drive, template: &Arc<Template>, num_rows: usize) -> (f6
     let mut rows: Vec<_> = (0..num_rows).map(|_| template.row()).collect();
     let steps = 10_000 / num_rows;
     let (mut rate, mut reset) = (0.0_f64, f64::INFINITY);
-    for _ in 0..3 {
+    for _ in 0..5 {
         let start = Clock::start();
         for step in 0..steps {
             for (index, row) in rows.iter_mut().enumerate() {

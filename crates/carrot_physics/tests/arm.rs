@@ -111,7 +111,7 @@ fn the_tool_follows_its_velocity_in_the_middle_of_the_workspace() {
 fn joints_follow_their_speeds_and_stop_at_their_limits() {
     // Far above the table, where nothing is in the way but the limits.
     let mut bench = Bench::new(ArmSpec::SOLVER, Bench::FRICTION).unwrap();
-    let spec = ArmSpec { base: [0.0, 0.0, 2.0], start: [0.5, 0.0, 2.2], robot: robot() };
+    let spec = ArmSpec { base: [0.0, 0.0, 2.0], start: [0.5, 0.0, 2.2], ..ArmSpec::new(robot()) };
     let (arm, template) = (spec.add_to(&mut bench).unwrap(), bench.build());
     let robot = robot();
     let revolute: Vec<_> = robot.joints.iter().filter(|joint| joint.kind.name() == "revolute").collect();

@@ -45,5 +45,5 @@ pub use signal::{SignalCatalog, SignalId, SignalKind, SignalSpec, SignalView, Si
 pub use snapshot::RowSnapshot;
 pub use space::{ActionSpace, Element, ObsPart};
 pub use step::{Observe, Restart, Step, StepSystems};
-pub use task::{BatchApp, DefaultReward, Script, ScriptView, Task, TaskSpec, random_action};
+pub use task::{BatchApp, DefaultReward, Script, ScriptFn, ScriptView, Task, TaskSpec, random_action};
 pub use vec_env::{BatchSnapshot, VecEnv, VecEnvConfig};

@@ -143,9 +143,7 @@ pub fn measure_task(
 /// evaluations left out.
 fn train(case: &LearnCase, request: &TrainRequest) -> Result<Training, LabError> {
     let (name, text) = case.scene;
-    let read = |overrides: &[String]| {
-        Setup::read(&Source::new(name, text), overrides, ModelFiles::new())
-    };
+    let read = |overrides: &[String]| Setup::read(&Source::new(name, text), overrides, ModelFiles::new());
     let setup = read(&[format!("batch.seed={}", request.seed)])?;
     let judge = read(&[format!("reward=\"{}\"", case.reward)])?;
     let judged = Revision::initial(&judge.graphs);
@@ -162,8 +160,7 @@ fn train(case: &LearnCase, request: &TrainRequest) -> Result<Training, LabError>
         let pause = Clock::start();
         let actor = Actor::Policy { learner: trainer.learner(), explore: false };
         let seed = EVALUATION_SEED * request.seed;
-        let evaluation =
-            evaluate(&judge, &judged, &mut RewardModels::new(), &actor, request.episodes, seed)?;
+        let evaluation = evaluate(&judge, &judged, &mut RewardModels::new(), &actor, request.episodes, seed)?;
         eval = (eval.0 + pause.wall_secs(), eval.1 + pause.cpu_secs());
         let solved = evaluation.mean_return >= request.bar;
         if solved || cut_off {

@@ -18,7 +18,7 @@ use rapier3d::math::{Pose, Rotation, Vector};
 use crate::bench::Bench;
 use crate::convert::{array, rotation, vector};
 use crate::error::{PhysicsError, finite};
-use crate::hand::{FINGER_DRIVE, FINGER_STIFFNESS, HOLD};
+use crate::hand::{FINGER_DRIVE, FINGER_STIFFNESS, Grip, HOLD};
 use crate::row::PhysicsRow;
 use crate::scene::{BodyId, ColliderId, MotorId, SiteId, WatchId};
 use crate::spec::{Drive, Shape, SolverConfig};
@@ -50,6 +50,8 @@ pub struct ArmSpec {
     pub base: [f32; 3],
     /// Where its tool starts, pointing down (m).
     pub start: [f32; 3],
+    /// Whether the fingers move; where they do not they are held closed.
+    pub grip: Grip,
 }
 
 /// The handles of an arm's parts.
@@ -71,7 +73,12 @@ pub struct Arm {
     pub top_speeds: [f32; JOINTS],
     /// Displacements at the start (rad).
     pub home: [f32; JOINTS],
-    limits: [[f32; 2]; JOINTS],
+    /// Least and greatest displacements (rad).
+    pub limits: [[f32; 2]; JOINTS],
+    /// Whether the fingers move.
+    pub grip: Grip,
+    /// The tool is never farther than this from the first joint (m).
+    pub radius: f32,
     links: [BodyId; JOINTS],
     axes: [Vector; JOINTS],
     /// How the tool is turned in the hand.
@@ -94,11 +101,12 @@ impl ArmSpec {
         sweeps: 4,
         length_unit: 0.1,
         contact_frequency: 120.0,
+        recycle_contacts: true,
     };
 
     /// The robot at the edge of the table's middle, its tool 20 cm above it.
     pub fn new(robot: RobotModel) -> Self {
-        Self { robot, base: [-0.5, 0.0, 0.0], start: [0.0, 0.0, 0.2] }
+        Self { robot, base: [-0.5, 0.0, 0.0], start: [0.0, 0.0, 0.2], grip: Grip::Driven }
     }
 
     /// Sets the arm on a table.
@@ -121,6 +129,9 @@ impl ArmSpec {
         for (slot, joint) in displacements.iter_mut().zip(&robot.joints) {
             let [lower, upper] = joint.limits.map_or([0.0; 2], |limits| limits.map(|limit| limit as f32));
             *slot = slot.clamp(lower, upper);
+            if self.grip == Grip::Blocked && joint.kind == JointKind::Prismatic {
+                *slot = upper;
+            }
         }
         for (&joint, &angle) in joints.iter().zip(&home) {
             displacements[joint] = angle;
@@ -162,6 +173,8 @@ impl ArmSpec {
             links,
             axes: [0, 1, 2, 3, 4, 5].map(|index| chain.turns[index].axis),
             tool_in_hand: chain.tool.rotation,
+            grip: self.grip,
+            radius: robot.reach() as f32,
             singular: SINGULAR * manipulability(&jacobian),
             closed: upper(fingers[0]) + upper(fingers[1]),
             reach: 2.0 * grip_force[0].min(grip_force[1]) / FINGER_STIFFNESS,
@@ -221,7 +234,7 @@ impl Arm {
     ///
     /// Speeds are cut to what a joint can do. A joint stops at its limits, whatever is asked.
     pub fn drive_joints(&self, row: &mut PhysicsRow, speeds: [f32; JOINTS], opening: f32) {
-        let angles = self.joints.map(|joint| row.motor_position(joint));
+        let angles = self.angles(row);
         let mut speeds = speeds;
         for (index, speed) in speeds.iter_mut().enumerate() {
             let (least, most) = self.room(index, angles[index]);
@@ -251,7 +264,13 @@ impl Arm {
     /// Journal of Dynamic Systems, Measurement, and Control 108(3), 1986. Manipulability: Yoshikawa, "Manipulability
     /// of robotic mechanisms", International Journal of Robotics Research 4(2), 1985.
     pub fn drive_tool(&self, row: &mut PhysicsRow, velocity: [f32; 3], opening: f32) {
-        let angles = self.joints.map(|joint| row.motor_position(joint));
+        let (angles, speeds) = (self.angles(row), self.tool_speeds(row, velocity));
+        self.command(row, &angles, &speeds, opening);
+    }
+
+    /// The joint speeds with which [`drive_tool`](Self::drive_tool) moves the tool (rad/s).
+    pub fn tool_speeds(&self, row: &PhysicsRow, velocity: [f32; 3]) -> [f32; JOINTS] {
+        let angles = self.angles(row);
         let tool = vector(row.site(self.tool));
         let turned = rotation(row.rotation(self.hand)) * self.tool_in_hand;
         let mut jacobian = chain::jacobian(tool, |index| {
@@ -260,12 +279,17 @@ impl Arm {
         });
         let upright = rotation_vector(&rotation(DOWN), &turned) * UPRIGHT_RATE;
         let task = stack(vector(velocity), upright);
-        let speeds = if task.iter().all(|v| v.is_finite()) {
+        // A command that is not finite stays so, for the row to notice.
+        if task.iter().all(|v| v.is_finite()) {
             self.joint_speeds(&mut jacobian, task, &angles)
         } else {
             [f32::NAN; JOINTS]
-        };
-        self.command(row, &angles, &speeds, opening);
+        }
+    }
+
+    /// Displacements of the joints (rad).
+    fn angles(&self, row: &PhysicsRow) -> [f32; JOINTS] {
+        self.joints.map(|joint| row.motor_position(joint))
     }
 
     /// Joint speeds for a velocity of the tool, within limits.

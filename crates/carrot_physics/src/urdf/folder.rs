@@ -1,5 +1,7 @@
 //! Files beside a robot: read by relative paths that cannot leave the folder.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,25 +14,47 @@ const MAX_PATH: usize = 512;
 const MAX_LISTED: usize = 1000;
 
 /// Where a robot's files are.
-#[derive(Debug, Clone)]
-pub(super) enum Folder {
+#[derive(Debug)]
+enum Place {
     /// A folder on disk.
     Disk(PathBuf),
     /// Files that are part of the program, by path.
     Embedded(&'static [(&'static str, &'static [u8])]),
 }
 
+/// A robot's folder, and what was read in it.
+#[derive(Debug)]
+pub(super) struct Folder {
+    place: Place,
+    read: RefCell<BTreeMap<String, Vec<u8>>>,
+}
+
 impl Folder {
+    /// A folder on disk.
+    pub(super) fn on_disk(root: &Path) -> Self {
+        Self { place: Place::Disk(root.to_owned()), read: RefCell::default() }
+    }
+
+    /// Files that are part of the program, by path.
+    pub(super) fn embedded(files: &'static [(&'static str, &'static [u8])]) -> Self {
+        Self { place: Place::Embedded(files), read: RefCell::default() }
+    }
+
+    /// The files on disk that were read, by their paths without detours.
+    pub(super) fn into_files(self) -> BTreeMap<String, Vec<u8>> {
+        self.read.into_inner()
+    }
+
     /// The bytes of a file, of which there are at most `limit`.
     pub(super) fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, UrdfError> {
         let parts = parts(path).map_err(|why| UrdfError::PathEscape { path: path.into(), why })?;
         let missing = || UrdfError::MissingMesh { path: path.into() };
-        let bytes = match self {
-            Self::Embedded(files) => {
+        let bytes = match &self.place {
+            Place::Embedded(files) => {
                 let found = files.iter().find(|(name, _)| *name == parts.join("/"));
                 found.ok_or_else(missing)?.1.to_vec()
             }
-            Self::Disk(root) => {
+            Place::Disk(root) => {
                 let file = regular_file(root, &parts, path)?.ok_or_else(missing)?;
                 let bad =
                     |error: std::io::Error| UrdfError::BadMesh { path: path.into(), why: error.to_string() };
@@ -45,15 +69,18 @@ impl Folder {
             let why = format!("it is longer than {limit} bytes");
             return Err(UrdfError::BadMesh { path: path.into(), why });
         }
+        if matches!(self.place, Place::Disk(_)) {
+            self.read.borrow_mut().insert(parts.join("/"), bytes.clone());
+        }
         Ok(bytes)
     }
 
     /// Where a file on disk is; every step on the way there is an own folder of this one.
     pub(super) fn locate(&self, path: &str) -> Result<PathBuf, UrdfError> {
         let parts = parts(path).map_err(|why| UrdfError::PathEscape { path: path.into(), why })?;
-        let found = match self {
-            Self::Embedded(_) => None,
-            Self::Disk(root) => regular_file(root, &parts, path)?,
+        let found = match &self.place {
+            Place::Embedded(_) => None,
+            Place::Disk(root) => regular_file(root, &parts, path)?,
         };
         found.ok_or_else(|| UrdfError::MissingMesh { path: path.into() })
     }
@@ -62,9 +89,9 @@ impl Folder {
     pub(super) fn neighbours(&self, path: &str) -> Vec<String> {
         let Ok(parts) = parts(path) else { return Vec::new() };
         let before = parts[..parts.len() - 1].iter().map(|part| format!("{part}/")).collect::<String>();
-        match self {
-            Self::Embedded(files) => files.iter().map(|(name, _)| (*name).to_owned()).collect(),
-            Self::Disk(root) => {
+        match &self.place {
+            Place::Embedded(files) => files.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            Place::Disk(root) => {
                 let Ok(entries) = fs::read_dir(root.join(&before)) else { return Vec::new() };
                 let names =
                     entries.take(MAX_LISTED).filter_map(|entry| entry.ok()?.file_name().into_string().ok());

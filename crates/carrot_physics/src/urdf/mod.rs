@@ -62,7 +62,7 @@ impl RobotModel {
     /// Its mistakes, of which there are none; `None` where there is no robot of this name.
     pub fn built_in(name: &str) -> Option<Result<Self, UrdfMistakes>> {
         let (name, text, files) = BUILT_IN.iter().find(|(known, ..)| *known == name)?;
-        Some(read(&Source::new(format!("assets/robots/{name}.urdf"), *text), &Folder::Embedded(files)))
+        Some(read(&Source::new(format!("assets/robots/{name}.urdf"), *text), Folder::embedded(files)))
     }
 
     /// Reads a file; its meshes are looked for in its folder.
@@ -84,16 +84,23 @@ impl RobotModel {
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let source = Source::read(path).map_err(|error| unreadable(&error))?;
-        read(&source, &Folder::Disk(folder.to_owned()))
+        let mut robot = read(&source, Folder::on_disk(folder))?;
+        let own = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        robot.files.insert(own, source.text().as_bytes().to_vec());
+        Ok(robot)
     }
 
-    /// Reads a file by a path that cannot leave `folder`.
+    /// Reads a file by a path that cannot leave `folder`; the files that it consists of have paths from there.
     ///
     /// # Errors
     /// Everything that is wrong with the path or the file.
     pub fn read_within(folder: &Path, path: &str) -> Result<Self, UrdfMistakes> {
-        let located = Folder::Disk(folder.to_owned()).locate(path);
-        Self::read(&located.map_err(|error| refused(path, error))?)
+        let located = Folder::on_disk(folder).locate(path).map_err(|error| refused(path, error))?;
+        let mut robot = Self::read(&located)?;
+        let inside = located.strip_prefix(folder).unwrap_or(&located).parent().unwrap_or(Path::new(""));
+        let files = std::mem::take(&mut robot.files).into_iter();
+        robot.files = files.map(|(path, bytes)| (inside.join(path).display().to_string(), bytes)).collect();
+        Ok(robot)
     }
 
     /// Reads a text without files beside it; `name` is what mistakes call it.
@@ -101,16 +108,17 @@ impl RobotModel {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(name: &str, text: &str) -> Result<Self, UrdfMistakes> {
-        read(&Source::new(name, text), &Folder::Embedded(&[]))
+        read(&Source::new(name, text), Folder::embedded(&[]))
     }
 }
 
-fn read(source: &Source, folder: &Folder) -> Result<RobotModel, UrdfMistakes> {
+fn read(source: &Source, folder: Folder) -> Result<RobotModel, UrdfMistakes> {
     let mut mistakes = UrdfMistakes::default();
     let Some(document) = xml::parse(source, &mut mistakes) else { return Err(mistakes) };
     let root = Element::root(&document, source);
-    let parts = read::read(root, folder, &mut mistakes);
-    let robot = tree::assemble(parts, source, &mut mistakes);
+    let parts = read::read(root, &folder, &mut mistakes);
+    let mut robot = tree::assemble(parts, source, &mut mistakes);
+    robot.files = folder.into_files();
     if mistakes.is_empty()
         && let Err(error) = load(&robot)
     {

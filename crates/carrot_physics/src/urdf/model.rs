@@ -1,5 +1,7 @@
 //! A robot as its file says: links, joints and shapes in plain numbers, checked.
 
+use std::collections::BTreeMap;
+
 use carrot_scene::Span;
 
 use super::stl::Hull;
@@ -17,6 +19,8 @@ pub struct RobotModel {
     pub root: usize,
     /// Elements that say nothing about the physics simulated here, and were passed over.
     pub ignored: Vec<Span>,
+    /// What it was read from, by path: enough to read it again elsewhere. Empty where it is part of the program.
+    pub files: BTreeMap<String, Vec<u8>>,
 }
 
 /// A rigid part.

@@ -29,7 +29,7 @@ pub(super) fn assemble(parts: Parts, source: &Source, mistakes: &mut UrdfMistake
             span: link.span,
         })
         .collect();
-    let mut robot = RobotModel { name, links, joints, root: 0, ignored };
+    let mut robot = RobotModel { name, links, joints, root: 0, ignored, files: BTreeMap::new() };
     // Parts that could not be read leave holes, about which nothing more needs to be said.
     if mistakes.is_empty() {
         robot.root = find_root(&robot, mistakes);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 use carrot_physics::{PhysicsRow, Template};
-use carrot_sim::{
-    App, BatchApp, Body, ColumnMut, FaultSource, Faults, Shape, SignalId, Signals, StepSystems,
-};
+use carrot_sim::{App, BatchApp, Body, ColumnMut, FaultSource, Faults, SignalId, Signals, StepSystems};
+
+use crate::drawing::draw_collider;
 
 /// How a step is divided.
 #[derive(Resource, Debug, Clone, Copy)]
@@ -50,17 +50,7 @@ pub(super) fn draw_shapes(physics: &PhysicsRow, looks: &[(&str, [f32; 4])]) -> V
     shapes
         .iter()
         .zip(looks)
-        .map(|(placed, &(name, color))| {
-            let shape = match placed.shape {
-                carrot_physics::Shape::Ball { radius } => Shape::Sphere(radius),
-                carrot_physics::Shape::Cuboid { half_extents } => Shape::Cuboid(half_extents),
-                carrot_physics::Shape::Capsule { half_height, radius } => Shape::Capsule(radius, half_height),
-            };
-            let rotation = physics.rotation(placed.body);
-            let (at, offset) = (physics.position(placed.body), turn(rotation, placed.offset));
-            let position = std::array::from_fn(|axis| at[axis] + offset[axis]);
-            Body { rotation, ..Body::at(name, shape, position, color) }
-        })
+        .map(|(placed, &(name, color))| draw_collider(physics, placed, name, color))
         .collect()
 }
 

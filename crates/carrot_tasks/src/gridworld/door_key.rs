@@ -94,9 +94,8 @@ const REWARDS: [DefaultReward; 4] = four_rewards! {
         weight: -0.05,
         stages: [Potential(gamma: 0.99)],
     ),"#,
-    naive: "MiniGrid's reward, and pay for every time the door opens: a door can be opened any number of times.",
-    r#"    (name: "opened_door", kind: Event(signal: "door_open"), weight: 0.1),
-    (name: "got_there", kind: Event(signal: "at_goal", value: "time_bonus"), weight: 1.0),"#,
+    naive: "Pay for every time the door opens: a door can be opened any number of times.",
+    r#"    (name: "opened_door", kind: Event(signal: "door_open"), weight: 0.1),"#,
     farmed_by "swing_the_door",
     mixed: "All of them: MiniGrid's reward, the potential and the pay for opening the door.",
 };

@@ -1,10 +1,10 @@
 //! `PickPlace`: grasp a cube and carry it to a goal, on the table or in the air.
 
-use carrot_physics::HandSpec;
+use carrot_physics::{HandSpec, PhysicsError};
 use carrot_sim::{App, DefaultReward, GoalSpec, KeyedRng, Script, ScriptView, Task, TaskSpec};
 
 use super::cube::{Cube, GOAL, HALF, LEAST_DISTANCE, draw_place, install, signals};
-use super::manipulator::ManipulatorSpec;
+use super::manipulator::{ManipulatorSpec, RobotChoice, steer};
 use super::script::{grasp, move_at, move_by, vector};
 use super::tabletop::{CONTROL_DT, DECIMATION, Observed, PHYSICS_DT, Tabletop, observation};
 
@@ -45,10 +45,20 @@ impl Default for PickPlace {
     /// The task with its standard hand.
     #[expect(clippy::expect_used, reason = "the scene is a constant, and a test builds it")]
     fn default() -> Self {
+        Self::new(None).expect("the standard hand can be built")
+    }
+}
+
+impl PickPlace {
+    /// The task with its standard hand, or with an arm in its place.
+    ///
+    /// # Errors
+    /// Where the robot is no arm, or does not reach the start.
+    pub fn new(robot: Option<&RobotChoice>) -> Result<Self, PhysicsError> {
         let hand = HandSpec { start: START, ..HandSpec::default() };
-        let built = Tabletop::build(ManipulatorSpec::Hand(hand), HandSpec::SOLVER, Cube::add_to);
-        let (tabletop, cube) = built.expect("the standard hand can be built");
-        let signals = signals();
+        let manipulator = ManipulatorSpec::choose(hand, robot);
+        let (tabletop, cube) = Tabletop::build(manipulator.clone(), manipulator.solver(), Cube::add_to)?;
+        let signals = signals(&tabletop.manipulator);
         let spec = TaskSpec {
             name: NAME,
             family: "manipulation",
@@ -65,7 +75,7 @@ impl Default for PickPlace {
             rewards: REWARDS.to_vec(),
             scripts: SCRIPTS.to_vec(),
         };
-        Self { spec, tabletop, cube }
+        Ok(Self { spec, tabletop, cube })
     }
 }
 
@@ -90,11 +100,15 @@ fn draw_goal(cube: [f32; 3], rng: &mut KeyedRng) -> [f32; 3] {
 }
 
 const SCRIPTS: [Script; 2] = [
-    Script { name: "expert", about: "Grasps the cube from above and carries it to the goal.", act: carry },
+    Script {
+        name: "expert",
+        about: "Grasps the cube from above and carries it to the goal.",
+        act: |view, action| steer(view, action, carry),
+    },
     Script {
         name: "hoist",
         about: "Grasps the cube and lifts it as high as it can, wherever the goal is.",
-        act: hoist,
+        act: |view, action| steer(view, action, hoist),
     },
 ];
 

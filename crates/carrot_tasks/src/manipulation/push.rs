@@ -1,10 +1,10 @@
 //! `Push`: push a cube over the table to a goal with closed fingers.
 
-use carrot_physics::{Grip, HandSpec};
+use carrot_physics::{Grip, HandSpec, PhysicsError};
 use carrot_sim::{App, DefaultReward, GoalSpec, KeyedRng, Script, ScriptView, Task, TaskSpec};
 
 use super::cube::{Cube, GOAL, HALF, LEAST_DISTANCE, draw_place, install, signals};
-use super::manipulator::ManipulatorSpec;
+use super::manipulator::{ManipulatorSpec, RobotChoice, steer};
 use super::script::{move_at, move_by, on_table, vector};
 use super::tabletop::{CONTROL_DT, DECIMATION, Observed, PHYSICS_DT, Tabletop, observation};
 
@@ -35,10 +35,20 @@ impl Default for Push {
     /// The task with its standard hand, whose fingers are blocked.
     #[expect(clippy::expect_used, reason = "the scene is a constant, and a test builds it")]
     fn default() -> Self {
+        Self::new(None).expect("the standard hand can be built")
+    }
+}
+
+impl Push {
+    /// The task with its standard hand, whose fingers are blocked, or with an arm in its place.
+    ///
+    /// # Errors
+    /// Where the robot is no arm, or does not reach the start.
+    pub fn new(robot: Option<&RobotChoice>) -> Result<Self, PhysicsError> {
         let hand = HandSpec { grip: Grip::Blocked, start: START, ..HandSpec::default() };
-        let built = Tabletop::build(ManipulatorSpec::Hand(hand), HandSpec::SOLVER, Cube::add_to);
-        let (tabletop, cube) = built.expect("the standard hand can be built");
-        let signals = signals();
+        let manipulator = ManipulatorSpec::choose(hand, robot);
+        let (tabletop, cube) = Tabletop::build(manipulator.clone(), manipulator.solver(), Cube::add_to)?;
+        let signals = signals(&tabletop.manipulator);
         let spec = TaskSpec {
             name: NAME,
             family: "manipulation",
@@ -55,7 +65,7 @@ impl Default for Push {
             rewards: REWARDS.to_vec(),
             scripts: SCRIPTS.to_vec(),
         };
-        Self { spec, tabletop, cube }
+        Ok(Self { spec, tabletop, cube })
     }
 }
 
@@ -79,8 +89,16 @@ fn draw_goal(cube: [f32; 3], rng: &mut KeyedRng) -> [f32; 3] {
 }
 
 const SCRIPTS: [Script; 2] = [
-    Script { name: "expert", about: "Goes behind the cube and pushes it to the goal.", act: push_to_goal },
-    Script { name: "cling", about: "Presses on the cube from above, and stays.", act: cling },
+    Script {
+        name: "expert",
+        about: "Goes behind the cube and pushes it to the goal.",
+        act: |view, action| steer(view, action, push_to_goal),
+    },
+    Script {
+        name: "cling",
+        about: "Presses on the cube from above, and stays.",
+        act: |view, action| steer(view, action, cling),
+    },
 ];
 
 /// Height of the tool at which the fingertips pass over the cube, m.

@@ -1,7 +1,7 @@
 //! `Reach`: move the point between a hand's fingertips to a random point above a table.
 
 use bevy_ecs::prelude::*;
-use carrot_physics::{HandSpec, PhysicsRow};
+use carrot_physics::{HandSpec, PhysicsError, PhysicsRow};
 use carrot_sim::goal::distance;
 use carrot_sim::{
     ActiveRows, App, BatchApp, Column, ColumnMut, DefaultReward, GoalSpec, RowKeys, Script, ScriptView,
@@ -9,7 +9,7 @@ use carrot_sim::{
 };
 
 use super::goal::{Goal, add_goal, judge_by_goal, point_in};
-use super::manipulator::{Manipulator, ManipulatorSpec, TOP_SPEED};
+use super::manipulator::{Manipulator, ManipulatorSpec, RobotChoice, TOP_SPEED, steer};
 use super::signals::{GoalSignals, TOOL, ToolSignals};
 use super::tabletop::{CONTROL_DT, DECIMATION, Observed, PHYSICS_DT, Tabletop, observation};
 
@@ -47,17 +47,26 @@ const OBSERVED: Observed = &[
 pub struct Reach {
     spec: TaskSpec,
     tabletop: Tabletop,
-    start: [f32; 3],
 }
 
 impl Default for Reach {
     /// The task with its standard hand.
     #[expect(clippy::expect_used, reason = "the scene is a constant, and a test builds it")]
     fn default() -> Self {
+        Self::new(None).expect("the standard hand can be built")
+    }
+}
+
+impl Reach {
+    /// The task with its standard hand, or with an arm in its place.
+    ///
+    /// # Errors
+    /// Where the robot is no arm, or does not reach the start.
+    pub fn new(robot: Option<&RobotChoice>) -> Result<Self, PhysicsError> {
         let hand = HandSpec::default();
-        let built = Tabletop::build(ManipulatorSpec::Hand(hand), HandSpec::SOLVER, |_, _| Ok(()));
-        let (tabletop, ()) = built.expect("the standard hand can be built");
-        let signals = signals();
+        let manipulator = ManipulatorSpec::choose(hand, robot);
+        let (tabletop, ()) = Tabletop::build(manipulator.clone(), manipulator.solver(), |_, _| Ok(()))?;
+        let signals = signals(&tabletop.manipulator);
         let spec = TaskSpec {
             name: NAME,
             family: "manipulation",
@@ -74,12 +83,13 @@ impl Default for Reach {
             rewards: REWARDS.to_vec(),
             scripts: SCRIPTS.to_vec(),
         };
-        Self { spec, tabletop, start: hand.start }
+        Ok(Self { spec, tabletop })
     }
 }
 
-fn signals() -> Vec<SignalSpec> {
-    [TOOL.specs(), GOAL.specs("tool", (-0.5, 0.6))].concat()
+fn signals(manipulator: &Manipulator) -> Vec<SignalSpec> {
+    let (range, speed) = manipulator.bounds();
+    [TOOL.specs_within(range, speed), GOAL.specs("tool", range), manipulator.joint_signals()].concat()
 }
 
 impl Task for Reach {
@@ -95,25 +105,22 @@ impl Task for Reach {
         self.tabletop.install(app, &self.spec.signals, OBSERVED, measure);
         add_goal(app);
         judge_by_goal(app, GOAL, 0.1);
-        app.insert_resource(Start(self.start)).add_restart_systems(restart);
+        app.add_restart_systems(restart);
     }
 }
-
-/// Where the tool starts, m.
-#[derive(Resource, Clone, Copy)]
-struct Start([f32; 3]);
 
 fn restart(
     rows: Res<ActiveRows>,
     keys: RowKeys,
-    start: Res<Start>,
+    manipulator: Res<Manipulator>,
     mut goals: ColumnMut<Goal>,
     mut physics: ColumnMut<PhysicsRow>,
 ) {
     let (goals, physics, keys) = (goals.slice_mut(), physics.slice_mut(), keys.columns());
     rows.each(|row| {
         physics[row].reset();
-        goals[row] = Goal(draw_goal(start.0, |block| keys.key(row).words(Stream::Reset, block)));
+        let start = physics[row].site(manipulator.tool());
+        goals[row] = Goal(draw_goal(start, |block| keys.key(row).words(Stream::Reset, block)));
     });
 }
 
@@ -142,11 +149,15 @@ fn measure(
 }
 
 const SCRIPTS: [Script; 2] = [
-    Script { name: "expert", about: "Moves straight to the goal and slows down there.", act: move_to_goal },
+    Script {
+        name: "expert",
+        about: "Moves straight to the goal and slows down there.",
+        act: |view, action| steer(view, action, move_to_goal),
+    },
     Script {
         name: "pump",
         about: "Runs to and fro beside the goal: coming near pays, leaving costs nothing.",
-        act: pump,
+        act: |view, action| steer(view, action, pump),
     },
 ];
 

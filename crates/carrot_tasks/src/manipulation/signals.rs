@@ -44,17 +44,17 @@ impl ToolSignals {
     /// First column after the block.
     pub const END: usize = 9;
 
-    /// What the signals are.
+    /// What the signals are over the standard hand.
     pub fn specs(self) -> Vec<SignalSpec> {
+        self.specs_within((-0.5, 0.6), 1.5)
+    }
+
+    /// What the signals are of a tool within `range` along each axis (m) that is not faster than `speed` (m/s).
+    pub fn specs_within(self, range: (f32, f32), speed: f32) -> Vec<SignalSpec> {
         vec![
-            vec3(
-                "tool_position",
-                "m",
-                (-0.5, 0.6),
-                "Point between the fingertips; the table's top is z = 0.",
-            ),
-            vec3("tool_velocity", "m/s", (-1.5, 1.5), "Velocity of that point."),
-            SignalSpec::scalar("tool_speed", "m/s", (0.0, 2.0), "Speed of the tool."),
+            vec3("tool_position", "m", range, "Point between the fingertips; the table's top is z = 0."),
+            vec3("tool_velocity", "m/s", (-speed, speed), "Velocity of that point."),
+            SignalSpec::scalar("tool_speed", "m/s", (0.0, 1.74 * speed), "Speed of the tool."),
             SignalSpec::scalar(
                 "finger_opening",
                 "m",
@@ -111,8 +111,13 @@ impl ThingSignals {
         SignalId(self.first + 18)
     }
 
-    /// What the signals are.
+    /// What the signals are beside the standard hand.
     pub fn specs(self) -> Vec<SignalSpec> {
+        self.specs_from(0.5)
+    }
+
+    /// What the signals are beside a tool that comes so far from the table's middle along each axis (m).
+    pub fn specs_from(self, far: f32) -> Vec<SignalSpec> {
         let name = self.name;
         let quat = SignalKind::Quat;
         vec![
@@ -131,11 +136,16 @@ impl ThingSignals {
                 (-500.0, 500.0),
                 &format!("Angular velocity of the {name}."),
             ),
-            vec3(&format!("tool_to_{name}"), "m", (-1.6, 1.6), &format!("From the tool to the {name}.")),
+            vec3(
+                &format!("tool_to_{name}"),
+                "m",
+                (-1.1 - far, 1.1 + far),
+                &format!("From the tool to the {name}."),
+            ),
             SignalSpec::scalar(
                 &format!("tool_{name}_distance"),
                 "m",
-                (0.0, 2.5),
+                (0.0, 1.74 * (1.1 + far)),
                 &format!("Distance from the tool to the {name}."),
             ),
             SignalSpec::scalar(

@@ -11,8 +11,9 @@ use carrot_sim::{
 };
 
 use super::goal::{Goal, GoalJudge};
-use super::manipulator::{Manipulator, ManipulatorSpec};
-use super::signals::TOOL;
+use super::manipulator::{JOINT_PREFIX, Manipulator, ManipulatorSpec};
+use super::signals::{TOOL, write};
+use crate::drawing::draw_collider;
 
 /// Substeps per control step.
 pub const DECIMATION: u32 = HandSpec::DECIMATION;
@@ -61,6 +62,7 @@ impl Tabletop {
         let template = self.template.clone();
         app.insert_resource(self.manipulator.clone())
             .insert_resource(Sensed::new(signals, observed))
+            .insert_resource(JointColumns::new(signals, &self.manipulator))
             .add_own_row_state(
                 move || template.row(),
                 |row: &PhysicsRow| row.snapshot().map_err(|error| error.to_string()),
@@ -88,15 +90,32 @@ fn simulate(mut physics: ColumnMut<PhysicsRow>, mut faults: ResMut<Faults>) {
     }
 }
 
-/// Measures the tool; [`TOOL`] says where.
+/// Measures the tool, [`TOOL`] says where, and the joints of an arm.
 fn measure_tool(
     rows: Res<ActiveRows>,
     manipulator: Res<Manipulator>,
+    joints: Res<JointColumns>,
     physics: Column<PhysicsRow>,
     mut signals: ResMut<Signals>,
 ) {
     let physics = physics.slice();
-    rows.each(|row| TOOL.measure(&mut signals, row, &physics[row], &manipulator));
+    rows.each(|row| {
+        TOOL.measure(&mut signals, row, &physics[row], &manipulator);
+        for (at, value) in manipulator.joints(&physics[row]).enumerate() {
+            write(&mut signals, joints.0 + at, row, &[value]);
+        }
+    });
+}
+
+/// The first column of an arm's joints, behind all other signals of a task.
+#[derive(Resource, Clone, Copy)]
+struct JointColumns(usize);
+
+impl JointColumns {
+    fn new(signals: &[SignalSpec], manipulator: &Manipulator) -> Self {
+        let width = signals.iter().map(|spec| spec.kind.width()).sum::<usize>();
+        Self(width - manipulator.joint_signals().len())
+    }
 }
 
 /// The signal columns of each observation part.
@@ -110,8 +129,24 @@ impl Sensed {
             let found = catalog.find(name).map(|(id, spec)| id.0..id.0 + spec.kind.width());
             found.unwrap_or_default()
         };
-        Self(observed.iter().map(|(_, names)| names.iter().flat_map(columns).collect()).collect())
+        Self(
+            parts(signals, observed)
+                .iter()
+                .map(|(_, names)| names.iter().flat_map(columns).collect())
+                .collect(),
+        )
     }
+}
+
+/// The parts of an observation: those of the task, and the joints of an arm where its signals are among them.
+fn parts<'s>(signals: &'s [SignalSpec], observed: Observed) -> Vec<(&'s str, Vec<&'s str>)> {
+    let mut parts: Vec<_> = observed.iter().map(|(part, names)| (*part, names.to_vec())).collect();
+    let joints: Vec<_> =
+        signals.iter().map(|spec| spec.name.as_str()).filter(|name| name.starts_with(JOINT_PREFIX)).collect();
+    if !joints.is_empty() {
+        parts.push(("joints", joints));
+    }
+    parts
 }
 
 /// The declared parts of an observation; a signal's range bounds each of its columns.
@@ -120,11 +155,11 @@ pub fn observation(signals: &[SignalSpec], observed: Observed) -> Vec<ObsPart> {
         let spec = signals.iter().find(|spec| spec.name == **name);
         spec.map(|spec| vec![spec.range; spec.kind.width()]).unwrap_or_default()
     };
-    let part = |(name, names): &(&str, &[&str])| {
+    let part = |(name, names): &(&str, Vec<&str>)| {
         let (low, high): (Vec<f32>, Vec<f32>) = names.iter().flat_map(ranges).unzip();
         ObsPart::vector(name, &low, &high)
     };
-    observed.iter().map(part).collect()
+    parts(signals, observed).iter().map(part).collect()
 }
 
 fn sense(
@@ -150,7 +185,6 @@ fn draw(world: &World, row: usize) -> Drawing {
     let mut objects = 0;
     let mut bodies: Vec<Body> = Vec::new();
     for shape in template.shapes() {
-        let (position, rotation) = physics.shape_pose(shape);
         let color = match shape.groups {
             Bench::FIXED => [0.5, 0.38, 0.27, 1.0],
             Bench::MANIPULATOR => [0.6, 0.62, 0.65, 1.0],
@@ -160,16 +194,11 @@ fn draw(world: &World, row: usize) -> Drawing {
                 if objects == 1 { [0.8, 0.2, 0.15, 1.0] } else { [0.2, 0.35, 0.8, 1.0] }
             }
         };
-        let form = match shape.shape {
-            carrot_physics::Shape::Ball { radius } => Shape::Sphere(radius),
-            carrot_physics::Shape::Cuboid { half_extents } => Shape::Cuboid(half_extents),
-            carrot_physics::Shape::Capsule { half_height, radius } => Shape::Capsule(radius, half_height),
-        };
         let name = template.body_name(shape.body);
         // A body of several parts names them by number.
         let parts = bodies.iter().filter(|body| body.name.split('#').next() == Some(name)).count();
         let name = if parts == 0 { name.to_string() } else { format!("{name}#{parts}") };
-        bodies.push(Body { name, shape: form, position, rotation, color });
+        bodies.push(draw_collider(physics, shape, &name, color));
     }
     if let (Some(goal), Some(judge)) = (row_state::<Goal>(world, row), world.get_resource::<GoalJudge>()) {
         let ball = Shape::Sphere(judge.spec.tolerance);

@@ -146,7 +146,7 @@ fn spaces_limits_and_fresh_states_are_those_of_gymnasium() {
 
     let acrobot = env(acrobot::NAME, 4096, 1);
     let spec = acrobot.task().spec();
-    assert_eq!((spec.max_steps, spec.action.choices()), (500, Some(3)));
+    assert_eq!((spec.max_steps, spec.action.choices(0)), (500, Some(3)));
     assert_eq!(spec.observation[0].high, [1.0, 1.0, 1.0, 1.0, 4.0 * pi, 9.0 * pi]);
     let fresh = acrobot.rollout().obs[0].f32()[..6 * 4096].as_chunks::<6>().0;
     assert!(fresh.iter().all(|o| o[1].abs() <= 0.1 && o[3].abs() <= 0.1 && o[4].abs() <= 0.1));
