@@ -52,7 +52,9 @@ macro_rules! case {
 /// The tasks to learn.
 pub const CASES: &[LearnCase] = &[
     case!("CartPole-v1", "sparse" >= 475.0, every 2048, "cart_pole.ron"),
+    case!("Pendulum-v1", "sparse" >= -200.0, every 8192, "pendulum.ron"),
     case!("Empty-8x8", "sparse" >= 0.9, every 8192, "empty_8x8.ron"),
+    case!("DoorKey-8x8", "sparse" >= 0.9, every 16384, "door_key_8x8.ron"),
 ];
 
 /// What one training came to.
