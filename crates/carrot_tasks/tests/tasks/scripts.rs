@@ -1,7 +1,7 @@
 //! Scripts reach what they claim.
 
 use carrot_sim::mdp::backward_induction;
-use carrot_sim::{Mdp, RowKey, ScriptView};
+use carrot_sim::{Mdp, RowKey, ScriptView, VecEnv};
 use carrot_tasks::{build_task, task_names};
 
 use crate::batch::{Episodes, env};
