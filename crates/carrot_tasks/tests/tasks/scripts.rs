@@ -1,6 +1,6 @@
 //! Scripts reach what they claim.
 
-use carrot_sim::ScriptView;
+use carrot_sim::{ScriptView, VecEnv};
 use carrot_tasks::{build_task, task_names};
 
 use crate::batch::{Episodes, env};
