@@ -8,8 +8,10 @@ use carrot_reward::RewardModels;
 fn naive_rewards_are_farmed_and_no_sparse_or_shaped_one_is() {
     for task in carrot_tasks::task_names() {
         let setup = shipped_rewards(task).unwrap();
-        let found = audit(&setup, &mut RewardModels::new(), 20, 1000).unwrap();
-        assert!(found.behaviours[0].success_rate >= 0.95, "{task}: the expert fails: {found:?}");
+        let found = audit(&setup, &mut RewardModels::new(), 40, 1000).unwrap();
+        // No policy succeeds always on slippery ice.
+        let least = if task.starts_with("FrozenLake") { 0.5 } else { 0.95 };
+        assert!(found.behaviours[0].success_rate >= least, "{task}: the expert fails: {found:?}");
         for (audited, shipped) in found.rewards.iter().zip(&setup.task.spec().rewards) {
             assert_eq!(audited.name, shipped.name);
             match shipped.farmed_by {

@@ -6,7 +6,7 @@ use carrot_learn::LearnError;
 use carrot_record::RecordError;
 use carrot_reward::RewardError;
 use carrot_scene::Diagnostics;
-use carrot_sim::SimError;
+use carrot_sim::{MdpError, SimError};
 
 use crate::report::ReportError;
 
@@ -19,6 +19,9 @@ pub enum LabError {
     /// Driving the batch failed.
     #[error(transparent)]
     Sim(#[from] SimError),
+    /// The task has no exact model, or it has no optimum.
+    #[error(transparent)]
+    Mdp(#[from] MdpError),
     /// Scoring failed.
     #[error(transparent)]
     Reward(#[from] RewardError),
@@ -70,7 +73,8 @@ impl LabError {
     /// Exit code of a command that ends with this error.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Scene(_) | Self::Refused(_) | Self::Part { .. } | Self::Reward(_) | Self::Report(_) => 2,
+            Self::Scene(_) | Self::Refused(_) | Self::Part { .. } => 2,
+            Self::Mdp(_) | Self::Reward(_) | Self::Report(_) => 2,
             Self::Learn(LearnError::NoCuda(_)) => 3,
             Self::Sim(SimError::OutOfMemory { .. }) => 5,
             Self::Learn(error) if error.is_out_of_memory() => 5,

@@ -10,6 +10,7 @@ pub mod doctor;
 mod error;
 pub mod evaluate;
 pub mod fit;
+pub mod mdp;
 mod metrics;
 mod recorder;
 pub mod report;

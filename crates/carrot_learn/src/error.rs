@@ -6,6 +6,9 @@ pub enum LearnError {
     /// libtorch refused an operation, for example because memory ran out.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+    /// The system gave no threads.
+    #[error("the learner's threads cannot be started: {0}")]
+    Threads(String),
     /// A reward could not be scored again.
     #[error(transparent)]
     Reward(#[from] carrot_reward::RewardError),

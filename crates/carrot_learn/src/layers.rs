@@ -3,6 +3,7 @@
 //! A layer knows where its parameters stand; the values come with each call, so that a network and its target
 //! share one description.
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::LearnError;
@@ -26,9 +27,11 @@ pub(crate) enum Start {
 }
 
 /// What follows a hidden layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Activation {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activation {
+    /// The hyperbolic tangent.
     Tanh,
+    /// What is above zero.
     Relu,
 }
 

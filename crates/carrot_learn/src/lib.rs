@@ -30,6 +30,7 @@ pub use config::LearnerConfig;
 pub use device::Device;
 pub use dqn::{Dqn, DqnConfig};
 pub use error::LearnError;
+pub use layers::Activation;
 pub use learner::{Counters, Experience, Learner, Parts, Scalars};
 pub use memory::Memory;
 pub use obs_norm::ObsNorm;

@@ -93,6 +93,15 @@ impl Params {
         Self::over(self.specs.clone(), flat)
     }
 
+    /// The very same values, for another thread.
+    pub(crate) fn shared(&self) -> Self {
+        Self {
+            specs: self.specs.clone(),
+            flat: self.flat.shallow_clone(),
+            leaves: self.leaves.iter().map(Tensor::shallow_clone).collect(),
+        }
+    }
+
     /// Names and shapes, in order.
     pub(crate) fn specs(&self) -> &[ParamSpec] {
         &self.specs

@@ -43,6 +43,11 @@ pub struct Rescored {
 }
 
 impl Rescored {
+    fn zeroed(graph: &Graph, len: usize) -> Self {
+        let totals = vec![vec![0.0; len]; graph.groups.len()];
+        Self { outputs: vec![0.0; graph.nodes.len() * len], totals }
+    }
+
     /// Return over all groups, summed in f64 in step order.
     pub fn episode_return(&self) -> f64 {
         let steps = self.totals.first().map_or(0, Vec::len);
@@ -80,10 +85,7 @@ pub fn rescore<'r>(
         score: steps.score,
     };
     let raw = raw_columns(graph, models, catalog, &transition)?;
-    let mut result = Rescored {
-        outputs: vec![0.0; graph.nodes.len() * len],
-        totals: vec![vec![0.0; len]; graph.groups.len()],
-    };
+    let mut result = Rescored::zeroed(graph, len);
     let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
     let mut start = 0;
     while start < len {
@@ -133,8 +135,8 @@ fn raw_columns(
     Ok(raw)
 }
 
-/// Scores transitions that have nothing to do with each other, such as a mini-batch of a replay buffer, under
-/// one revision; each is scored to the bits that it would have been paid live.
+/// Scores transitions that have nothing to do with each other, such as a mini-batch of a replay buffer or those of
+/// an exact model, under one revision; each is scored to the bits that it would have been paid live.
 ///
 /// # Errors
 /// When a model or one of its signals is missing.

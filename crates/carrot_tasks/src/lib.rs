@@ -42,6 +42,10 @@ const TASKS: &[(&str, BuildTask)] = &[
     (gridworld::dynamic_obstacles::NAME, || {
         Arc::new(gridworld::dynamic_obstacles::DynamicObstacles::default())
     }),
+    (gridworld::tabular::frozen_lake::NAME_4X4, || Arc::new(gridworld::tabular::frozen_lake::task_4x4())),
+    (gridworld::tabular::frozen_lake::NAME_8X8, || Arc::new(gridworld::tabular::frozen_lake::task_8x8())),
+    (gridworld::tabular::cliff_walking::NAME, || Arc::new(gridworld::tabular::cliff_walking::task())),
+    (gridworld::tabular::taxi::NAME, || Arc::new(gridworld::tabular::taxi::task())),
     (manipulation::reach::NAME, || Arc::new(manipulation::reach::Reach::default())),
     (manipulation::push::NAME, || Arc::new(manipulation::push::Push::default())),
     (manipulation::pick_place::NAME, || Arc::new(manipulation::pick_place::PickPlace::default())),

@@ -8,6 +8,7 @@ mod doctor;
 mod eval;
 mod fit_reward;
 mod kinds;
+mod mdp;
 mod report;
 mod rescore;
 mod resume;
@@ -48,6 +49,8 @@ pub(crate) enum Verb {
     Robot(robot::Robot),
     /// Fit a reward model to the truth of scripted episodes
     FitReward(fit_reward::FitReward),
+    /// Solve a task exactly: what the best policy of each reward earns, and how often it succeeds
+    Mdp(mdp::Mdp),
     /// Look at this machine: libtorch, CUDA, processor
     Doctor(doctor::Doctor),
     /// Measure speed
@@ -72,6 +75,7 @@ impl Verb {
             Self::Check(verb) => verb.run(output),
             Self::Robot(verb) => verb.run(output),
             Self::FitReward(verb) => verb.run(output),
+            Self::Mdp(verb) => verb.run(output),
             Self::Doctor(verb) => verb.run(output),
             Self::Bench(verb) => verb.run(output),
             Self::Demo(verb) => verb.run(output),

@@ -32,7 +32,9 @@ fn a_run_keeps_the_robot_that_its_scene_brought() {
     let robots = here.join("robots");
     fs::create_dir_all(robots.join("six_joint_arm")).unwrap();
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/robots");
-    for (from, to) in [("six_joint_arm.urdf", "own.urdf"), ("six_joint_arm/palm.stl", "six_joint_arm/palm.stl")] {
+    for (from, to) in
+        [("six_joint_arm.urdf", "own.urdf"), ("six_joint_arm/palm.stl", "six_joint_arm/palm.stl")]
+    {
         fs::copy(assets.join(from), robots.join(to)).unwrap();
     }
     let task = "Task(name: \"Reach\", params: (robot: \"robots/own.urdf\", control: JointVelocity))";

@@ -52,7 +52,9 @@ macro_rules! case {
 /// The tasks to learn.
 pub const CASES: &[LearnCase] = &[
     case!("CartPole-v1", "sparse" >= 475.0, every 2048, "cart_pole.ron"),
+    case!("Pendulum-v1", "sparse" >= -200.0, every 8192, "pendulum.ron"),
     case!("Empty-8x8", "sparse" >= 0.9, every 8192, "empty_8x8.ron"),
+    case!("DoorKey-8x8", "sparse" >= 0.9, every 16384, "door_key_8x8.ron"),
 ];
 
 /// What one training came to.
@@ -141,9 +143,7 @@ pub fn measure_task(
 /// evaluations left out.
 fn train(case: &LearnCase, request: &TrainRequest) -> Result<Training, LabError> {
     let (name, text) = case.scene;
-    let read = |overrides: &[String]| {
-        Setup::read(&Source::new(name, text), overrides, ModelFiles::new())
-    };
+    let read = |overrides: &[String]| Setup::read(&Source::new(name, text), overrides, ModelFiles::new());
     let setup = read(&[format!("batch.seed={}", request.seed)])?;
     let judge = read(&[format!("reward=\"{}\"", case.reward)])?;
     let judged = Revision::initial(&judge.graphs);
@@ -158,10 +158,9 @@ fn train(case: &LearnCase, request: &TrainRequest) -> Result<Training, LabError>
         }
         next = trainer.env_steps() + request.every;
         let pause = Clock::start();
-        let actor = Actor::Policy { ppo: trainer.ppo(), explore: false };
+        let actor = Actor::Policy { learner: trainer.learner(), explore: false };
         let seed = EVALUATION_SEED * request.seed;
-        let evaluation =
-            evaluate(&judge, &judged, &mut RewardModels::new(), &actor, request.episodes, seed)?;
+        let evaluation = evaluate(&judge, &judged, &mut RewardModels::new(), &actor, request.episodes, seed)?;
         eval = (eval.0 + pause.wall_secs(), eval.1 + pause.cpu_secs());
         let solved = evaluation.mean_return >= request.bar;
         if solved || cut_off {

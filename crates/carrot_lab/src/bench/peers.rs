@@ -67,11 +67,8 @@ impl Peers {
     /// When there is no table or it cannot be read.
     pub fn open(root: &Path) -> Result<Self, LabError> {
         let path = root.join(CASES);
-        let failed = |why: String| LabError::File {
-            what: "cannot read the table of peers",
-            why,
-            path: path.clone(),
-        };
+        let failed =
+            |why: String| LabError::File { what: "cannot read the table of peers", why, path: path.clone() };
         let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
         let peers: Self = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
         // A peer's program must be found from wherever the process begins.
@@ -144,8 +141,7 @@ pub struct TrainRequest {
 
 impl Peer {
     fn start(command: &mut Command, limit: Duration) -> Result<Self, PeerError> {
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let (Some(requests), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(PeerError::Io(std::io::Error::other("a pipe is missing")));
         };

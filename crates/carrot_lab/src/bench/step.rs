@@ -231,8 +231,9 @@ impl Stepper {
     fn new(case: &StepCase) -> Result<Self, LabError> {
         let reward = match case.reward.as_str() {
             NONE => "[(name: \"alive\", kind: Alive())]".into(),
-            FOUR_TERMS => carrot_tasks::build_task(&case.task)
-                .map_or_else(String::new, |task| four_terms(task.spec())),
+            FOUR_TERMS => {
+                carrot_tasks::build_task(&case.task).map_or_else(String::new, |task| four_terms(task.spec()))
+            }
             name => format!("\"{name}\""),
         };
         let scene = format!(
@@ -307,7 +308,10 @@ mod tests {
         let found =
             measure_task("CartPole-v1", &cases, None, &plan, &mut |party| parties.push(party.to_string()));
         let found = found.unwrap();
-        assert_eq!(found.own.iter().map(|own| &own.case).collect::<Vec<_>>(), cases.iter().collect::<Vec<_>>());
+        assert_eq!(
+            found.own.iter().map(|own| &own.case).collect::<Vec<_>>(),
+            cases.iter().collect::<Vec<_>>()
+        );
         assert!(found.own.iter().flat_map(|own| &own.rates.windows).all(|w| w.steps > 0 && w.secs >= 0.01));
         assert!(found.own.iter().all(|own| own.rates.windows.len() == 2));
         assert_eq!((parties.len(), found.peers.len()), (3, 0));

@@ -35,7 +35,8 @@ impl Table {
             for own in &task.own {
                 let case = &own.case;
                 let what = format!("Carrot, {}", case.reward);
-                let mut row = vec![task.task.clone(), what, case.num_envs.to_string(), case.shards.to_string()];
+                let mut row =
+                    vec![task.task.clone(), what, case.num_envs.to_string(), case.shards.to_string()];
                 row.extend(rate_cells(&own.rates));
                 rows.push(row);
             }
@@ -187,7 +188,8 @@ mod tests {
     #[test]
     fn rates_stand_beside_those_of_peers() {
         let case = StepCase { task: "A".into(), reward: "none".into(), num_envs: 64, shards: 1 };
-        let peer = |outcome| PeerRates { peer: "P".into(), num_envs: Some(8), versions: "p 1".into(), outcome };
+        let peer =
+            |outcome| PeerRates { peer: "P".into(), num_envs: Some(8), versions: "p 1".into(), outcome };
         let tasks = [TaskRates {
             task: "A".into(),
             own: vec![OwnRates { case, rates: rates(2e6) }],

@@ -26,10 +26,12 @@ pub fn four_terms(spec: &TaskSpec) -> String {
     }
     signals.sort_by_key(|(order, ..)| *order);
     let mut chosen = signals.iter().cycle();
-    let mut next = || chosen.next().map_or(("", 0.0, UNBOUNDED), |(_, name, range)| {
-        let (low, high) = (range.0.max(-UNBOUNDED), range.1.min(UNBOUNDED));
-        (name.as_str(), 0.5 * (low + high), 0.5 * (high - low))
-    });
+    let mut next = || {
+        chosen.next().map_or(("", 0.0, UNBOUNDED), |(_, name, range)| {
+            let (low, high) = (range.0.max(-UNBOUNDED), range.1.min(UNBOUNDED));
+            (name.as_str(), 0.5 * (low + high), 0.5 * (high - low))
+        })
+    };
     let (tolerated, middle, half) = next();
     let (low, high, margin) = (middle - 0.1 * half, middle + 0.1 * half, 0.5 * half);
     let (distant, ..) = next();

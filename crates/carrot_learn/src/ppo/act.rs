@@ -120,7 +120,7 @@ impl Ppo {
         let mut vectors = Vec::new();
         self.layout.fill_vectors(obs, rows, &self.obs_norm, &mut vectors);
         let features = self.layout.table(obs, &vectors, rows, self.device)?.copied(self.device)?;
-        self.net.perceive(features, state)
+        self.net.perceive(&self.weights.params, features, state)
     }
 
     /// Samples actions row by row, and appends their log-probabilities.
@@ -136,9 +136,9 @@ impl Ppo {
         let rows = actions.len() / self.head.action_width();
         LearnError::expect_len("the actions", actions.len(), rows * self.head.action_width())?;
         let mut outputs = vec![0.0; rows * width];
-        read_f32(&self.net.act(inputs)?, &mut outputs)?;
+        read_f32(&self.net.act(&self.weights.params, inputs)?, &mut outputs)?;
         let mut log_std = vec![0.0; width];
-        if let Some(own) = self.net.log_std() {
+        if let Some(own) = self.net.log_std(&self.weights.params) {
             read_f32(own, &mut log_std)?;
         }
         let std: Vec<f32> = log_std.iter().map(|&x| libm::expf(x)).collect();
@@ -181,7 +181,7 @@ impl Ppo {
     /// Values of rows as the trunks read them, `[G, rows]`.
     fn read_values(&self, inputs: &Tensor, rows: usize) -> Result<Vec<f32>, LearnError> {
         let mut values = vec![0.0; rows * self.gammas.len()];
-        read_f32(&self.net.values(inputs)?.f_transpose(0, 1)?, &mut values)?;
+        read_f32(&self.net.values(&self.weights.params, inputs)?.f_transpose(0, 1)?, &mut values)?;
         Ok(values)
     }
 

@@ -34,11 +34,11 @@ impl Ppo {
     /// When libtorch refuses a copy.
     pub fn save(&self) -> Result<Parts, LearnError> {
         let mut parts = Parts::new();
-        self.net.weights.save(&mut parts)?;
+        self.weights.save(&mut parts)?;
         let state = State {
             version: VERSION,
             counters: self.counters,
-            adam_steps: self.net.weights.steps(),
+            adam_steps: self.weights.steps(),
             obs_norm: self.obs_norm.clone(),
             memory: self.memory.values()?,
         };
@@ -52,7 +52,7 @@ impl Ppo {
     /// When a part is missing or does not fit this network; nothing is changed then.
     pub fn load(&mut self, parts: &Parts) -> Result<(), LearnError> {
         let refuse = |message: String| Err(LearnError::checkpoint(STATE, message));
-        let weights = self.net.weights.read(parts)?;
+        let weights = self.weights.read(parts)?;
         let state: State = read_state(STATE, find(parts, STATE)?)?;
         if state.version != VERSION {
             return refuse(format!("has version {}, expected {VERSION}", state.version));
@@ -69,7 +69,7 @@ impl Ppo {
             return refuse("holds memories of another policy, or numbers that are not finite".into());
         }
         self.memory = Memory::from_values(&state.memory, width, self.device)?;
-        self.net.weights.restore(&weights, state.adam_steps)?;
+        self.weights.restore(&weights, state.adam_steps)?;
         self.obs_norm = state.obs_norm;
         self.counters = state.counters;
         self.begin_rollout();

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use carrot_scene::Reader;
 use serde::{Deserialize, Serialize};
 
+use crate::Activation;
 use crate::config::{Ranged, range, settings};
 
 /// What a policy remembers.
@@ -73,6 +74,8 @@ settings! {
         norm_obs: bool = true;
         /// Widths of the hidden layers of actor and critic.
         hidden: Vec<usize> = vec![64, 64], range::WIDTH;
+        /// What follows a hidden layer of actor and critic; a `Relu` costs a fraction of a `Tanh`.
+        activation: Activation = Activation::Tanh;
         /// What the policy remembers from step to step, across rollouts and until the episode ends. It is trained
         /// by backpropagation through time cut at the rollout's bounds (Williams and Peng 1990), from the
         /// states that acting left at its first step (Hausknecht and Stone 2015); CleanRL's `ppo_atari_lstm.py`
@@ -80,6 +83,9 @@ settings! {
         recurrent: Recurrent = Recurrent::Off, range::WIDTH;
         /// Logarithm of the first standard deviation of a continuous policy.
         log_std_init: f32 = 0.0, -10.0..=5.0;
+        /// Shares of a mini-batch whose gradients are made side by side, one thread each as far as there are cores,
+        /// and added in their order: numbers depend on this, and not on the cores.
+        micro_batches: usize = 1, 1..=64;
         /// Threads of libtorch's operators; numbers may depend on it in the last bit.
         threads: usize = 1, range::THREADS;
     }

@@ -16,24 +16,34 @@ mod act;
 mod checkpoint;
 mod config;
 pub mod gae;
+mod loss;
 mod metrics;
 mod minibatch;
 mod network;
 
 use carrot_sim::{ActionSpace, ObsPart, PartData, PartSlice, Rollout};
-use tch::{Kind, Tensor};
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use tch::Tensor;
 
-use crate::device::use_threads;
+use crate::adam::AdamConfig;
+use crate::device::{own_threads, use_threads};
 use crate::features::FeatureLayout;
-use crate::views::{View, read_f32};
+use crate::params::Params;
+use crate::trained::Trained;
+use crate::views::View;
 use crate::{Counters, Device, Experience, LearnError, Learner, Memory, ObsNorm, Parts, Scalars};
 
 pub use config::{PpoConfig, Recurrent};
 use gae::{Successor, advantages};
+use loss::pull;
 pub use metrics::UpdateMetrics;
 use metrics::explained_variance;
-use minibatch::{Batch, Minibatch, Order, Sequences};
+use minibatch::{Batch, Minibatch, Order, Sequences, Share};
 use network::{ActorCritic, Head, Shape};
+
+/// Parts of a checkpoint.
+const PARTS: [&str; 2] = ["policy.safetensors", "optim.safetensors"];
 
 /// A policy in training.
 #[derive(Debug)]
@@ -45,6 +55,9 @@ pub struct Ppo {
     pub(crate) layout: FeatureLayout,
     pub(crate) head: Head,
     pub(crate) net: ActorCritic,
+    pub(crate) weights: Trained,
+    /// Threads for the shares of mini-batches.
+    threads: Option<ThreadPool>,
     pub(crate) obs_norm: ObsNorm,
     pub(crate) counters: Counters,
     /// Log-probabilities of the running rollout's actions, `[T, N]`.
@@ -85,10 +98,11 @@ impl Ppo {
             head: head.clone(),
             groups: gammas.len(),
             hidden: &config.hidden,
+            activation: config.activation,
             recurrent: config.recurrent,
             log_std_init: config.log_std_init,
         };
-        let net = ActorCritic::new(&layout, shape, seed, device)?;
+        let (net, specs) = ActorCritic::new(&layout, shape);
         Ok(Self {
             obs_norm: ObsNorm::identity(layout.floats),
             counters: Counters::default(),
@@ -98,12 +112,14 @@ impl Ppo {
             first_memory: None,
             last_memories: Vec::new(),
             gammas: gammas.to_vec(),
+            threads: own_threads(config.micro_batches)?,
             config,
             seed,
             device,
             layout,
             head,
             net,
+            weights: Trained::new(specs, AdamConfig::default(), PARTS, seed, device)?,
         })
     }
 
@@ -186,8 +202,11 @@ impl Ppo {
             order.shuffle(self.seed, epoch, self.counters.updates);
             let mut approx_kl = 0.0;
             for items in order.minibatches(self.config.num_minibatches) {
-                let Some(minibatch) = batch.minibatch(items, &successors, self.device)? else { continue };
-                match self.learn(&batch, &minibatch, learning_rate)? {
+                let shares = self.config.micro_batches;
+                let minibatch =
+                    batch.minibatch(items, shares, &total_advantages, &successors, self.device)?;
+                let Some(minibatch) = minibatch else { continue };
+                match self.learn(minibatch, learning_rate)? {
                     None => skipped += 1,
                     Some(metrics) => {
                         counted += 1;
@@ -226,65 +245,41 @@ impl Ppo {
         })
     }
 
-    /// One step of the optimiser on the rows of a mini-batch; `None` when it would not be finite.
+    /// One step of the optimiser on a mini-batch; `None` when it would not be finite.
     fn learn(
         &mut self,
-        batch: &Batch<'_>,
-        minibatch: &Minibatch,
+        minibatch: Minibatch,
         learning_rate: f64,
     ) -> Result<Option<[f64; METRICS]>, LearnError> {
-        let config = &self.config;
-        let groups = self.gammas.len() as i64;
-        let samples = batch.samples.gather(&minibatch.cells)?;
-        let column = |i: i64| samples.f_select(1, i);
-        let (mut advantages, old_log_probs) = (column(0)?, column(1)?);
-        let returns = samples.f_narrow(1, 2, groups)?;
-        let old_values = samples.f_narrow(1, 2 + groups, groups)?;
-        let actions = samples.f_narrow(1, 2 + 2 * groups, self.head.action_width() as i64)?;
-
-        let inputs = batch.perceive(&self.net, minibatch)?;
-        let (log_probs, entropy) = self.net.judge(&inputs, &actions)?;
-        let values = self.net.values(&inputs)?;
-        let log_ratio = log_probs.f_sub(&old_log_probs)?;
-        let ratio = log_ratio.f_exp()?;
-
-        // Policy loss.
-        if config.norm_adv && minibatch.cells.numel() > 1 {
-            let std = advantages.f_std(true)?.f_add_scalar(1e-8)?;
-            advantages = advantages.f_sub(&advantages.f_mean(None)?)?.f_div(&std)?;
+        let Minibatch { shares, moments } = minibatch;
+        let (net, config, groups) = (&self.net, &self.config, self.gammas.len());
+        let shares: Vec<(Share, Params)> =
+            shares.into_iter().map(|share| (share, self.weights.params.shared())).collect();
+        let work = |(share, params): (Share, Params)| pull(net, &params, config, groups, moments, &share);
+        let pulls: Vec<_> = match &self.threads {
+            Some(threads) if shares.len() > 1 => {
+                threads.install(|| shares.into_par_iter().map(work).collect::<Result<_, _>>())?
+            }
+            _ => shares.into_iter().map(work).collect::<Result<_, _>>()?,
+        };
+        let mut sum: Option<(Tensor, [f64; METRICS])> = None;
+        for (gradient, metrics) in pulls {
+            sum = Some(match sum {
+                None => (gradient, metrics),
+                Some((mut total, mut all)) => {
+                    let _ = total.f_add_(&gradient)?;
+                    all.iter_mut().zip(metrics).for_each(|(sum, x)| *sum += x);
+                    (total, all)
+                }
+            });
         }
-        let loss = advantages.f_neg()?;
-        let clipped = loss.f_mul(&ratio.f_clamp(1.0 - config.clip_coef, 1.0 + config.clip_coef)?)?;
-        let policy_loss = loss.f_mul(&ratio)?.f_maximum(&clipped)?.f_mean(None)?;
-
-        // Value loss, summed over the heads.
-        let mut errors = values.f_sub(&returns)?.f_square()?;
-        if config.clip_vloss {
-            let moved = values.f_sub(&old_values)?.f_clamp(-config.clip_coef, config.clip_coef)?;
-            errors = errors.f_maximum(&old_values.f_add(&moved)?.f_sub(&returns)?.f_square()?)?;
-        }
-        let value_loss = errors.f_mean(None)?.f_mul_scalar(0.5 * groups as f64)?;
-
-        let loss = policy_loss
-            .f_sub(&entropy.f_mul_scalar(config.ent_coef)?)?
-            .f_add(&value_loss.f_mul_scalar(config.vf_coef)?)?;
-        let gradient = self.net.weights.params.gradient(&loss)?;
-
-        let metrics = tch::no_grad(|| {
-            let drift = ratio.f_sub_scalar(1.0)?;
-            let approx_kl = drift.f_sub(&log_ratio)?.f_mean(None)?;
-            let clipfrac = drift.f_abs()?.f_gt(config.clip_coef)?.f_mean(Kind::Float)?;
-            let all =
-                [&loss, &policy_loss, &value_loss, &entropy, &approx_kl, &clipfrac, &gradient.f_norm()?];
-            let mut metrics = [0.0_f32; METRICS];
-            read_f32(&Tensor::f_stack(&all, 0)?, &mut metrics)?;
-            Ok::<_, LearnError>(metrics.map(f64::from))
-        })?;
+        let Some((gradient, mut metrics)) = sum else { return Ok(None) };
+        metrics[METRICS - 1] = gradient.f_norm()?.f_double_value(&[])?;
         let (loss, norm) = (metrics[0], metrics[METRICS - 1]);
         if !(loss.is_finite() && norm.is_finite()) {
             return Ok(None);
         }
-        self.net.weights.apply(gradient, norm, config.max_grad_norm, learning_rate)?;
+        self.weights.apply(gradient, norm, self.config.max_grad_norm, learning_rate)?;
         Ok(Some(metrics))
     }
 

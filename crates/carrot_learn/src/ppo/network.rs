@@ -14,21 +14,16 @@
 //! 0.01 for actions, 1 for values and for the memory.
 
 use carrot_sim::ActionSpace;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::LearnError;
-use crate::adam::AdamConfig;
 use crate::features::{FeatureLayout, Features};
 use crate::layers::{Activation, Encoders, Gru, Mlp, Start};
-use crate::params::{Init, ParamSpec};
+use crate::params::{Init, ParamSpec, Params};
 use crate::ppo::Recurrent;
-use crate::trained::Trained;
 use crate::views::View;
 
 const LOG_TAU: f64 = 1.837_877_066_409_345_5;
-
-/// Parts of a checkpoint.
-const PARTS: [&str; 2] = ["policy.safetensors", "optim.safetensors"];
 
 /// What a policy puts out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +65,6 @@ impl Head {
 /// An actor-critic network.
 #[derive(Debug)]
 pub(crate) struct ActorCritic {
-    pub(crate) weights: Trained,
     head: Head,
     encoders: Encoders,
     gru: Option<Gru>,
@@ -84,18 +78,14 @@ pub(crate) struct Shape<'a> {
     pub(crate) head: Head,
     pub(crate) groups: usize,
     pub(crate) hidden: &'a [usize],
+    pub(crate) activation: Activation,
     pub(crate) recurrent: Recurrent,
     pub(crate) log_std_init: f32,
 }
 
 impl ActorCritic {
-    pub(crate) fn new(
-        layout: &FeatureLayout,
-        shape: Shape<'_>,
-        seed: u64,
-        device: Device,
-    ) -> Result<Self, LearnError> {
-        let Shape { head, groups, hidden, recurrent, log_std_init } = shape;
+    pub(crate) fn new(layout: &FeatureLayout, shape: Shape<'_>) -> (Self, Vec<ParamSpec>) {
+        let Shape { head, groups, hidden, activation, recurrent, log_std_init } = shape;
         let (specs, inside) = (&mut Vec::new(), Start::Orthogonal(std::f64::consts::SQRT_2));
         let encoders = Encoders::new(specs, layout, inside);
         let gru = match recurrent {
@@ -105,7 +95,7 @@ impl ActorCritic {
         let inputs = gru.as_ref().map_or(encoders.width, |gru| gru.width);
         let last = hidden.last().copied().unwrap_or(inputs);
         let trunk = |specs: &mut Vec<ParamSpec>, name: &str, output: &str, outputs: usize, gain: f64| {
-            Mlp::new(specs, name, inputs, hidden, Activation::Tanh, inside).with_output(
+            Mlp::new(specs, name, inputs, hidden, activation, inside).with_output(
                 specs,
                 output,
                 last,
@@ -120,15 +110,19 @@ impl ActorCritic {
             specs.len() - 1
         });
         let critic = trunk(specs, "mlp_extractor.value_net", "value_net", groups, 1.0);
-        let weights = Trained::new(std::mem::take(specs), AdamConfig::default(), PARTS, seed, device)?;
-        Ok(Self { weights, head, encoders, gru, actor, critic, log_std })
+        (Self { head, encoders, gru, actor, critic, log_std }, std::mem::take(specs))
     }
 
     /// What both trunks read of single steps, `[B, inputs]`; `state` is what is remembered of each row.
-    pub(crate) fn perceive(&self, features: Features, state: Option<&Tensor>) -> Result<Tensor, LearnError> {
-        let encoded = self.encoders.forward(&self.weights.params, features)?;
+    pub(crate) fn perceive(
+        &self,
+        params: &Params,
+        features: Features,
+        state: Option<&Tensor>,
+    ) -> Result<Tensor, LearnError> {
+        let encoded = self.encoders.forward(params, features)?;
         match (&self.gru, state) {
-            (Some(gru), Some(state)) => gru.step(&self.weights.params, &encoded, state),
+            (Some(gru), Some(state)) => gru.step(params, &encoded, state),
             _ => Ok(encoded),
         }
     }
@@ -136,20 +130,21 @@ impl ActorCritic {
     /// What both trunks read of whole sequences, see [`Gru::unroll`].
     pub(crate) fn perceive_sequences(
         &self,
+        params: &Params,
         features: Features,
         first: &Tensor,
         keep: &Tensor,
     ) -> Result<Tensor, LearnError> {
-        let encoded = self.encoders.forward(&self.weights.params, features)?;
+        let encoded = self.encoders.forward(params, features)?;
         match &self.gru {
-            Some(gru) => gru.unroll(&self.weights.params, &encoded, first, keep),
+            Some(gru) => gru.unroll(params, &encoded, first, keep),
             None => Ok(encoded),
         }
     }
 
     /// Log-probabilities of the choices, element after element, or means, `[B, outputs]`.
-    pub(crate) fn act(&self, inputs: &Tensor) -> Result<Tensor, LearnError> {
-        let outputs = self.actor.forward(&self.weights.params, inputs)?;
+    pub(crate) fn act(&self, params: &Params, inputs: &Tensor) -> Result<Tensor, LearnError> {
+        let outputs = self.actor.forward(params, inputs)?;
         match &self.head {
             Head::Continuous(_) => Ok(outputs),
             Head::Discrete(choices) if choices.len() == 1 => Ok(outputs.f_log_softmax(-1, Kind::Float)?),
@@ -162,18 +157,23 @@ impl ActorCritic {
     }
 
     /// Logarithmic deviations of a Gaussian policy.
-    pub(crate) fn log_std(&self) -> Option<&Tensor> {
-        self.log_std.map(|index| self.weights.params.get(index))
+    pub(crate) fn log_std<'a>(&self, params: &'a Params) -> Option<&'a Tensor> {
+        self.log_std.map(|index| params.get(index))
     }
 
     /// Values, `[B, G]`.
-    pub(crate) fn values(&self, inputs: &Tensor) -> Result<Tensor, LearnError> {
-        self.critic.forward(&self.weights.params, inputs)
+    pub(crate) fn values(&self, params: &Params, inputs: &Tensor) -> Result<Tensor, LearnError> {
+        self.critic.forward(params, inputs)
     }
 
     /// Log-probability of actions `[B, A]`, as `[B]`, and the mean entropy.
-    pub(crate) fn judge(&self, inputs: &Tensor, actions: &Tensor) -> Result<(Tensor, Tensor), LearnError> {
-        let outputs = self.act(inputs)?;
+    pub(crate) fn judge(
+        &self,
+        params: &Params,
+        inputs: &Tensor,
+        actions: &Tensor,
+    ) -> Result<(Tensor, Tensor), LearnError> {
+        let outputs = self.act(params, inputs)?;
         let row_sum = |x: Tensor| x.f_sum_dim_intlist([1_i64].as_slice(), false, None);
         if let Head::Discrete(choices) = &self.head {
             let chosen = match choices.len() {
@@ -189,7 +189,8 @@ impl ActorCritic {
             let entropies = row_sum(outputs.f_exp()?.f_mul(&outputs)?)?;
             return Ok((chosen, entropies.f_mean(None)?.f_neg()?));
         }
-        let log_std = self.log_std().ok_or_else(|| LearnError::Space("a policy without deviation".into()))?;
+        let log_std =
+            self.log_std(params).ok_or_else(|| LearnError::Space("a policy without deviation".into()))?;
         let width = self.head.outputs() as f64;
         let z = actions.f_sub(&outputs)?.f_mul(&log_std.f_neg()?.f_exp()?)?;
         let squares = row_sum(z.f_square()?)?;
@@ -225,13 +226,20 @@ mod tests {
     use crate::obs_norm::ObsNorm;
     use crate::views::read_f32;
     use carrot_sim::{ObsPart, PartSlice};
+    use tch::Device;
 
-    fn network(parts: &[ObsPart], head: Head) -> (FeatureLayout, ActorCritic) {
+    fn network(parts: &[ObsPart], head: Head) -> (FeatureLayout, ActorCritic, Params) {
         let layout = FeatureLayout::new(parts).unwrap();
-        let shape =
-            Shape { head, groups: 2, hidden: &[64, 64], recurrent: Recurrent::Off, log_std_init: -0.5 };
-        let net = ActorCritic::new(&layout, shape, 3, Device::Cpu).unwrap();
-        (layout, net)
+        let shape = Shape {
+            head,
+            groups: 2,
+            hidden: &[64, 64],
+            activation: Activation::Tanh,
+            recurrent: Recurrent::Off,
+            log_std_init: -0.5,
+        };
+        let (net, specs) = ActorCritic::new(&layout, shape);
+        (layout, net, Params::new(specs, 3, Device::Cpu).unwrap())
     }
 
     fn features(layout: &FeatureLayout, obs: &[PartSlice<'_>], rows: usize) -> Features {
@@ -244,26 +252,27 @@ mod tests {
     fn images_of_any_size_reach_both_trunks() {
         for shape in [[7, 7, 3], [1, 2, 1], [40, 48, 3]] {
             let parts = [ObsPart::bytes("view", &shape, 10), ObsPart::vector("x", &[0.0], &[1.0])];
-            let (layout, net) = network(&parts, Head::Discrete(vec![5]));
+            let (layout, net, params) = network(&parts, Head::Discrete(vec![5]));
             let bytes = vec![3_u8; 2 * parts[0].size()];
             let obs = [PartSlice::U8(&bytes), PartSlice::F32(&[0.5, -0.5])];
-            let encoded = net.perceive(features(&layout, &obs, 2), None).unwrap();
-            assert_eq!(net.act(&encoded).unwrap().size(), [2, 5]);
-            assert_eq!(net.values(&encoded).unwrap().size(), [2, 2]);
-            assert_eq!(net.weights.params.specs()[0].name, "features_extractor.extractors.view.cnn.0.weight");
+            let encoded = net.perceive(&params, features(&layout, &obs, 2), None).unwrap();
+            assert_eq!(net.act(&params, &encoded).unwrap().size(), [2, 5]);
+            assert_eq!(net.values(&params, &encoded).unwrap().size(), [2, 2]);
+            assert_eq!(params.specs()[0].name, "features_extractor.extractors.view.cnn.0.weight");
         }
     }
 
     #[test]
     fn densities_agree_between_acting_and_judging() {
         let parts = [ObsPart::vector("x", &[0.0; 3], &[1.0; 3])];
-        let (layout, net) = network(&parts, Head::Continuous(2));
-        let encoded = net.perceive(features(&layout, &[PartSlice::F32(&[0.3, -0.2, 1.0])], 1), None).unwrap();
+        let (layout, net, params) = network(&parts, Head::Continuous(2));
+        let encoded =
+            net.perceive(&params, features(&layout, &[PartSlice::F32(&[0.3, -0.2, 1.0])], 1), None).unwrap();
         let mut mean = [0.0; 2];
-        read_f32(&net.act(&encoded).unwrap(), &mut mean).unwrap();
+        read_f32(&net.act(&params, &encoded).unwrap(), &mut mean).unwrap();
         let (noise, std) = ([0.7_f32, -1.1], (-0.5_f32).exp());
         let action = Tensor::from_slice(&[mean[0] + std * noise[0], mean[1] + std * noise[1]]).view([1, 2]);
-        let (log_prob, entropy) = net.judge(&encoded, &action).unwrap();
+        let (log_prob, entropy) = net.judge(&params, &encoded, &action).unwrap();
         let expected = gaussian_log_prob(&noise, &[-0.5, -0.5]);
         assert!((log_prob.double_value(&[0]) - f64::from(expected)).abs() < 1e-5);
         // Entropy of a Gaussian: log(std) + (1 + log 2 pi) / 2 for each element.
@@ -272,9 +281,10 @@ mod tests {
 
     #[test]
     fn a_fresh_categorical_is_near_uniform() {
-        let (layout, net) = network(&[ObsPart::bytes("cell", &[1], 15)], Head::Discrete(vec![4]));
-        let encoded = net.perceive(features(&layout, &[PartSlice::U8(&[9])], 1), None).unwrap();
-        let (log_prob, entropy) = net.judge(&encoded, &Tensor::from_slice(&[2.0_f32]).view([1, 1])).unwrap();
+        let (layout, net, params) = network(&[ObsPart::bytes("cell", &[1], 15)], Head::Discrete(vec![4]));
+        let encoded = net.perceive(&params, features(&layout, &[PartSlice::U8(&[9])], 1), None).unwrap();
+        let (log_prob, entropy) =
+            net.judge(&params, &encoded, &Tensor::from_slice(&[2.0_f32]).view([1, 1])).unwrap();
         assert!((log_prob.double_value(&[0]) - 0.25_f64.ln()).abs() < 0.05);
         assert!((entropy.double_value(&[]) - 4_f64.ln()).abs() < 1e-3);
     }
@@ -282,14 +292,14 @@ mod tests {
     #[test]
     fn elements_of_a_multi_discrete_action_are_independent() {
         let parts = [ObsPart::vector("x", &[0.0], &[1.0])];
-        let (layout, net) = network(&parts, Head::Discrete(vec![2, 3]));
-        let inputs = net.perceive(features(&layout, &[PartSlice::F32(&[0.7])], 1), None).unwrap();
+        let (layout, net, params) = network(&parts, Head::Discrete(vec![2, 3]));
+        let inputs = net.perceive(&params, features(&layout, &[PartSlice::F32(&[0.7])], 1), None).unwrap();
         let mut log_probs = [0.0; 5];
-        read_f32(&net.act(&inputs).unwrap(), &mut log_probs).unwrap();
+        read_f32(&net.act(&params, &inputs).unwrap(), &mut log_probs).unwrap();
         let mass = |own: &[f32]| own.iter().map(|x| x.exp()).sum::<f32>();
         assert!((mass(&log_probs[..2]) - 1.0).abs() < 1e-6 && (mass(&log_probs[2..]) - 1.0).abs() < 1e-6);
         let (log_prob, entropy) =
-            net.judge(&inputs, &Tensor::from_slice(&[1.0_f32, 2.0]).view([1, 2])).unwrap();
+            net.judge(&params, &inputs, &Tensor::from_slice(&[1.0_f32, 2.0]).view([1, 2])).unwrap();
         let expected = f64::from(log_probs[1]) + f64::from(log_probs[4]);
         assert!((log_prob.double_value(&[0]) - expected).abs() < 1e-6);
         assert!((entropy.double_value(&[]) - (2_f64.ln() + 3_f64.ln())).abs() < 1e-3);

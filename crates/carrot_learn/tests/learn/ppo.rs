@@ -164,3 +164,27 @@ fn a_target_kl_ends_the_passes_early() {
     };
     assert_eq!((passes(Some(1e-6)), passes(None)), (1, 10));
 }
+
+#[test]
+fn the_shares_of_a_mini_batch_add_up_to_it() {
+    for show in [Show::Category, Show::Picture, Show::Number] {
+        let learned = |micro_batches| {
+            let config = PpoConfig { micro_batches, update_epochs: 1, ent_coef: 0.01, ..quick() };
+            let mut training = Training::new(show, config, &[0.9], 1);
+            let (_, metrics) = training.iterate();
+            (metrics, numbers_in(&training.ppo.save().unwrap()["policy.safetensors"]).collect::<Vec<f32>>())
+        };
+        let ((whole, one), (shared, three)) = (learned(1), learned(3));
+        let worst = one.iter().zip(&three).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-4, "{show:?}: {worst}");
+        for (a, b) in [
+            (whole.loss, shared.loss),
+            (whole.approx_kl, shared.approx_kl),
+            (whole.grad_norm, shared.grad_norm),
+            (whole.clipfrac, shared.clipfrac),
+        ] {
+            assert!((a - b).abs() < 1e-3, "{whole:?} and {shared:?}");
+        }
+        assert_eq!(learned(3).1, three, "and the threads have no say");
+    }
+}

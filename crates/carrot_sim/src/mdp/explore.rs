@@ -20,14 +20,15 @@ impl Ending {
     pub const NONE: Self = Self { cause: CAUSE_NONE, success: false };
 }
 
+/// Appends the states that follow an action, with their probabilities.
+pub type Follow<'a, S> = dyn Fn(&S, usize, &mut Vec<(f64, S)>) + 'a;
+
 /// What a task says of its states, for [`Explorer::explore`] to list them.
 pub struct Explorer<'a, S> {
     /// Actions.
     pub num_actions: usize,
-    /// Most states to list before giving up.
-    pub limit: usize,
     /// States that follow an action, with their probabilities.
-    pub step: &'a dyn Fn(&S, usize, &mut Vec<(f64, S)>),
+    pub step: &'a Follow<'a, S>,
     /// Whether the episode ends on arrival.
     pub ending: &'a dyn Fn(&S) -> Ending,
     /// Signals of a state, one per column.
@@ -43,8 +44,19 @@ impl<S: Clone + Eq + Hash> Explorer<'_, S> {
     /// probability above 0 are where episodes begin.
     ///
     /// # Errors
-    /// When there are more states than the limit.
-    pub fn explore(self, roots: impl IntoIterator<Item = (S, f64)>) -> Result<Mdp, MdpError> {
+    /// When there are more states than `limit`.
+    pub fn explore(self, roots: impl IntoIterator<Item = (S, f64)>, limit: usize) -> Result<Mdp, MdpError> {
+        let (mdp, complete) = self.list(roots, limit);
+        if complete { Ok(mdp) } else { Err(MdpError::TooLarge { limit }) }
+    }
+
+    /// Like [`Self::explore`] for a task that is known to be small.
+    pub fn explore_all(self, roots: impl IntoIterator<Item = (S, f64)>) -> Mdp {
+        self.list(roots, usize::MAX).0
+    }
+
+    /// The model, and whether it has all states.
+    fn list(self, roots: impl IntoIterator<Item = (S, f64)>, limit: usize) -> (Mdp, bool) {
         let mut found = Found { index: HashMap::new(), states: Vec::new() };
         let mut mdp = Mdp {
             num_actions: self.num_actions,
@@ -66,12 +78,8 @@ impl<S: Clone + Eq + Hash> Explorer<'_, S> {
         }
         let (mut rows, mut outcomes) = (Vec::new(), Vec::new());
         // States are listed in the order in which they are found, so the list grows under the loop.
-        let mut at = 0;
-        while at < found.states.len() {
-            if found.states.len() > self.limit {
-                return Err(MdpError::TooLarge { limit: self.limit });
-            }
-            let state = found.states[at].clone();
+        while let Some(state) = found.states.get(rows.len()).cloned().filter(|_| found.states.len() <= limit)
+        {
             let ending = (self.ending)(&state);
             mdp.cause.push(ending.cause);
             mdp.success.push(ending.success);
@@ -86,11 +94,10 @@ impl<S: Clone + Eq + Hash> Explorer<'_, S> {
                 }
                 mdp.first.push(mdp.next.len() as u32);
             }
-            at += 1;
         }
         let columns = rows.first().map_or(0, Vec::len);
         mdp.signals = (0..columns).flat_map(|c| rows.iter().map(move |row| row[c])).collect();
-        Ok(mdp)
+        (mdp, rows.len() == found.states.len())
     }
 }
 

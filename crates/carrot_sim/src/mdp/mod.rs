@@ -6,13 +6,17 @@
 
 mod explore;
 mod solve;
+#[cfg(test)]
+mod tests;
 
-pub use explore::{Ending, Explorer};
+pub use explore::{Ending, Explorer, Follow};
 pub use solve::{
     Optimum, Plan, backward_induction, evaluate_plan, evaluate_policy, policy_iteration, value_iteration,
 };
 
 use std::ops::Range;
+
+use serde::Serialize;
 
 use crate::episode::{CAUSE_NONE, Cause};
 
@@ -51,7 +55,7 @@ pub enum MdpError {
 }
 
 /// A signal column that depends on the step count alone, such as a bonus for being early.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Clock {
     /// The column.
     pub column: usize,
@@ -63,7 +67,7 @@ pub struct Clock {
 ///
 /// # Shapes
 /// S states, A actions, T transitions (ordered by state, then action), C signal columns of the task.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Mdp {
     /// A.
     pub num_actions: usize,

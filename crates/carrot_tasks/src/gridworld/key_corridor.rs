@@ -168,13 +168,12 @@ const REWARDS: [DefaultReward; 4] = four_rewards! {
     shaped: "MiniGrid's reward and a potential that rises on the way by key and door to the ball.",
     r#"    (
         name: "path_potential",
-        kind: Distance(signal: "path_length"),
-        weight: -0.05,
+        kind: Tolerance(signal: "path_length", bounds: (0.0, 0.0), margin: 20.0, sigmoid: Linear, value_at_margin: 0.0),
+        weight: 1.0,
         stages: [Potential(gamma: 0.99)],
     ),"#,
-    naive: "Pay for every time the key is picked up, and for the ball: a key can be dropped and picked up again.",
-    r#"    (name: "picked_up_key", kind: Event(signal: "has_key"), weight: 0.1),
-    (name: "got_ball", kind: Event(signal: "has_ball", value: "time_bonus"), weight: 1.0),"#,
+    naive: "Pay for every time the key is picked up: a key can be dropped and picked up again.",
+    r#"    (name: "picked_up_key", kind: Event(signal: "has_key"), weight: 0.1),"#,
     farmed_by "juggle_the_key",
     mixed: "All of them: MiniGrid's reward, the potential and the pay for picking up the key.",
 };

@@ -28,6 +28,7 @@ pub mod path;
 mod plan;
 mod rewards;
 mod signals;
+pub mod tabular;
 pub mod task;
 mod tile_bytes;
 pub mod unlock;

@@ -11,8 +11,8 @@ use super::layout::{Draft, Landmarks};
 use super::path::Distances;
 use super::{Gridworld, HARM, Hazard, Objective, REACHED_GOAL, Way, act_and_mark, signals};
 
-/// More states than this are no longer worth listing: a gigabyte of columns, and minutes to solve.
-const MOST_STATES: usize = 400_000;
+/// More states than this take minutes to list and solve.
+const MOST_STATES: usize = 200_000;
 
 /// What a gridworld task differs in from the others.
 #[derive(Debug, Clone)]
@@ -146,13 +146,12 @@ impl<const W: usize, const H: usize> GridTask<W, H> {
         };
         let explorer = Explorer {
             num_actions: self.spec.action.choices(0).unwrap_or_default(),
-            limit: MOST_STATES,
             step: &step,
             ending: &ending,
             signals: &measure,
             clocks: vec![Clock { column: signals::TIME_BONUS, values: bonuses.clone() }],
             max_steps: self.spec.max_steps,
         };
-        explorer.explore([(start, 1.0)])
+        explorer.explore([(start, 1.0)], MOST_STATES)
     }
 }

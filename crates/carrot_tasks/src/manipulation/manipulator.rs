@@ -50,7 +50,7 @@ pub enum Manipulator {
     /// The Cartesian hand.
     Hand(Hand),
     /// An arm with a gripper.
-    Arm(Arm, Control),
+    Arm(Box<Arm>, Control),
 }
 
 /// What a tool can do.
@@ -96,7 +96,9 @@ impl ManipulatorSpec {
     pub fn add_to(&self, bench: &mut Bench) -> Result<Manipulator, PhysicsError> {
         match self {
             Self::Hand(spec) => spec.add_to(bench).map(Manipulator::Hand),
-            Self::Arm(spec, control) => spec.add_to(bench).map(|arm| Manipulator::Arm(arm, *control)),
+            Self::Arm(spec, control) => {
+                spec.add_to(bench).map(|arm| Manipulator::Arm(Box::new(arm), *control))
+            }
         }
     }
 }

@@ -47,7 +47,6 @@ const OBSERVED: Observed = &[
 pub struct Reach {
     spec: TaskSpec,
     tabletop: Tabletop,
-    start: [f32; 3],
 }
 
 impl Default for Reach {
@@ -84,7 +83,7 @@ impl Reach {
             rewards: REWARDS.to_vec(),
             scripts: SCRIPTS.to_vec(),
         };
-        Ok(Self { spec, tabletop, start: hand.start })
+        Ok(Self { spec, tabletop })
     }
 }
 
@@ -106,25 +105,22 @@ impl Task for Reach {
         self.tabletop.install(app, &self.spec.signals, OBSERVED, measure);
         add_goal(app);
         judge_by_goal(app, GOAL, 0.1);
-        app.insert_resource(Start(self.start)).add_restart_systems(restart);
+        app.add_restart_systems(restart);
     }
 }
-
-/// Where the tool starts, m.
-#[derive(Resource, Clone, Copy)]
-struct Start([f32; 3]);
 
 fn restart(
     rows: Res<ActiveRows>,
     keys: RowKeys,
-    start: Res<Start>,
+    manipulator: Res<Manipulator>,
     mut goals: ColumnMut<Goal>,
     mut physics: ColumnMut<PhysicsRow>,
 ) {
     let (goals, physics, keys) = (goals.slice_mut(), physics.slice_mut(), keys.columns());
     rows.each(|row| {
         physics[row].reset();
-        goals[row] = Goal(draw_goal(start.0, |block| keys.key(row).words(Stream::Reset, block)));
+        let start = physics[row].site(manipulator.tool());
+        goals[row] = Goal(draw_goal(start, |block| keys.key(row).words(Stream::Reset, block)));
     });
 }
 

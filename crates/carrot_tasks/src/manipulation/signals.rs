@@ -56,12 +56,7 @@ impl ToolSignals {
             vec3("tool_position", "m", range, "Point between the fingertips; the table's top is z = 0."),
             vec3("tool_velocity", "m/s", (-speed, speed), "Velocity of that point."),
             SignalSpec::scalar("tool_speed", "m/s", (0.0, 1.74 * speed), "Speed of the tool."),
-            SignalSpec::scalar(
-                "finger_opening",
-                "m",
-                opening,
-                "Distance between the fingers' inner faces.",
-            ),
+            SignalSpec::scalar("finger_opening", "m", opening, "Distance between the fingers' inner faces."),
             SignalSpec::flag("table_contact", "The manipulator touched the table in this step."),
         ]
     }

@@ -1,7 +1,8 @@
 //! The behaviour of a batch, seen through real tasks.
 
 use carrot_sim::{
-    CAUSE_FAULT, FaultSource, Intervention, RowKey, VecEnv, VecEnvConfig, random_action, set_row_state,
+    CAUSE_FAULT, FaultSource, Intervention, RowKey, StepCount, VecEnv, VecEnvConfig, random_action,
+    set_row_state,
 };
 use carrot_tasks::{build_task, task_names};
 
@@ -12,6 +13,17 @@ pub(crate) fn env(task: &str, num_envs: usize, num_steps: usize) -> VecEnv {
 
 pub(crate) fn config(num_envs: usize, num_steps: usize) -> VecEnvConfig {
     VecEnvConfig { num_envs, num_steps, shards: 1, seed: 7, keep_signals: true, autoreset: true }
+}
+
+/// Lets the first episodes of a batch be cut within the next 60 steps, so that ends are seen of long episodes too.
+fn begin_late(env: &mut VecEnv) {
+    let limit = env.task().spec().max_steps;
+    for shard in env.shards_mut() {
+        for row in 0..shard.rows() {
+            let left = 20 + (shard.first_env() + row) as u32 % 40;
+            set_row_state(shard.world_mut(), row, StepCount(limit.saturating_sub(left)));
+        }
+    }
 }
 
 pub(crate) fn env_with(task: &str, config: VecEnvConfig) -> VecEnv {
@@ -109,9 +121,8 @@ fn one_two_and_four_shards_give_the_same_bits() {
         let mut ended = 0;
         let mut envs: Vec<_> =
             [1, 2, 4].map(|shards| env_with(task, VecEnvConfig { shards, ..config(37, 50) })).into();
-        // Some tasks end by their limit alone.
-        let rollouts = (envs[0].task().spec().max_steps as usize).div_ceil(50).max(10);
-        for rollout in 0..rollouts {
+        envs.iter_mut().for_each(begin_late);
+        for rollout in 0..10 {
             let all: Vec<_> = envs.iter_mut().map(|env| roll(env, rollout * 50)).collect();
             assert!(all.iter().all(|bytes| *bytes == all[0]), "{task}, rollout {rollout}");
             ended += envs[0].rollout().ends.len();
@@ -177,11 +188,12 @@ fn a_reset_env_equals_a_fresh_one_with_the_same_key_and_episode() {
 #[test]
 fn a_caller_that_resets_by_mask_sees_what_autoreset_does() {
     for task in task_names() {
-        let steps = (build_task(task).unwrap().spec().max_steps as usize).max(300);
-        let mut auto = env(task, 23, steps);
-        let mut manual = env_with(task, VecEnvConfig { autoreset: false, ..config(23, steps) });
+        let mut auto = env(task, 23, 300);
+        let mut manual = env_with(task, VecEnvConfig { autoreset: false, ..config(23, 300) });
         let mut ended = 0;
-        for t in 0..steps {
+        begin_late(&mut auto);
+        begin_late(&mut manual);
+        for t in 0..300 {
             let actions = random_actions(&auto, t);
             auto.step(&actions).unwrap();
             manual.step(&actions).unwrap();

@@ -20,7 +20,7 @@ pub(crate) fn json(name: &str) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(path(name)).unwrap()).unwrap()
 }
 
-/// An unpacked MiniGrid file, read from the front.
+/// An unpacked file, read from the front.
 pub(crate) struct Unpacked {
     bytes: Vec<u8>,
     at: usize,
@@ -49,6 +49,10 @@ impl Unpacked {
 
     pub(crate) fn f32(&mut self, count: usize) -> Vec<f32> {
         self.u8(4 * count).as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+    }
+
+    pub(crate) fn f64(&mut self, count: usize) -> Vec<f64> {
+        self.u8(8 * count).as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()
     }
 
     /// Nothing is left to read.

@@ -24,10 +24,10 @@ fn every_task_ships_the_same_four_rewards() {
 
 #[test]
 fn sparse_returns_are_those_of_gymnasium_and_minigrid() {
-    let upright = play("CartPole-v1", "expert");
+    let upright = play("CartPole-v1", "expert", 100);
     assert!(upright.length.iter().zip(&upright.score).all(|(&n, &score)| score == n as f32 / 500.0));
-    let car = play("MountainCar-v0", "expert");
+    let car = play("MountainCar-v0", "expert", 100);
     assert!(car.length.iter().all(|&n| (80..200).contains(&n)), "{:?}", car.length);
-    let walk = play("Empty-8x8", "expert");
+    let walk = play("Empty-8x8", "expert", 100);
     assert!(walk.score.iter().all(|&score| score == (1.0 - 0.9 * (11.0 / 256.0)) as f32));
 }

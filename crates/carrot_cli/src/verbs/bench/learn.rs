@@ -31,20 +31,26 @@ impl Learn {
         let peers = self.company.peers()?;
         let mut found: Vec<TaskTrainings> = Vec::with_capacity(cases.len());
         for case in cases {
-            found.push(measure_task(case, self.seeds, self.limit, peers.as_ref(), &mut |who, seed, came_to| {
-                let what = format!("{}, seed {seed}, {who}", case.task);
-                output.note(&match came_to {
-                    None => what,
-                    Some(training) => format!(
-                        "{what}: {} after {:.2} s and {} env steps, {:.2} s of CPU time; return {:.3}",
-                        if training.solved { "solved" } else { "not solved" },
-                        training.wall_secs,
-                        training.env_steps,
-                        training.cpu_secs,
-                        training.mean_return
-                    ),
-                });
-            })?);
+            found.push(measure_task(
+                case,
+                self.seeds,
+                self.limit,
+                peers.as_ref(),
+                &mut |who, seed, came_to| {
+                    let what = format!("{}, seed {seed}, {who}", case.task);
+                    output.note(&match came_to {
+                        None => what,
+                        Some(training) => format!(
+                            "{what}: {} after {:.2} s and {} env steps, {:.2} s of CPU time; return {:.3}",
+                            if training.solved { "solved" } else { "not solved" },
+                            training.wall_secs,
+                            training.env_steps,
+                            training.cpu_secs,
+                            training.mean_return
+                        ),
+                    });
+                },
+            )?);
         }
         self.company.answer(output, &found, &Table::of_trainings(&found))
     }
