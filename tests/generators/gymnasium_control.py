@@ -1,4 +1,4 @@
-"""Record what Gymnasium's CartPole-v1 and MountainCar-v0 do, as fixtures for the Rust tests.
+"""Record what Gymnasium's classic control does, as fixtures for the Rust tests.
 
 `python gymnasium_control.py` writes ../fixtures; `--check` reads the files back, replays every
 record in a fresh environment and compares bit by bit. Layouts: README.md.
@@ -17,11 +17,11 @@ import numpy as np
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 EPISODES = 20
-# Marks the row that holds an episode's first observation; no task has this action.
-RESET_ACTION = -1.0
+# Marks the row that holds an episode's first observation; no discrete, no other task has this action.
+RESET_CHOICE, RESET_NUMBER = -1.0, -9.0
 
 Rng = np.random.Generator
-Policy = Callable[[np.ndarray, Rng], int]
+Policy = Callable[[np.ndarray, Rng], float]
 # A named draw of (count, state size) states and the number of records that it gets.
 Group = tuple[str, int, Callable[[Rng, int], np.ndarray]]
 
@@ -34,38 +34,52 @@ class Task:
     stem: str
     seed: int
     state: tuple[str, ...]
-    actions: int
+    # Draws so many actions.
+    actions: Callable[[Rng, int], np.ndarray]
     groups: tuple[Group, ...]
     policies: tuple[tuple[str, Policy], ...]
     # Whether a next state is final when Gymnasium's comparison is made on f32.
     terminates_f32: Callable[[np.ndarray], np.ndarray]
+    # What is observed, where that is not the state itself.
+    observation: tuple[str, ...] = ()
+    # How many of the first variables are angles, for tasks with ill-conditioned states.
+    angles: int | None = None
 
     @property
     def step_fields(self) -> list[str]:
         after = [f"next_{name}" for name in self.state]
-        return [*self.state, "action", *after, "reward", "terminated"]
+        return [*self.state, "action", *after, *self.observation, "reward", "terminated"]
 
     @property
     def episode_fields(self) -> list[str]:
-        return ["action", *self.state, "reward", "terminated", "truncated"]
+        seen = [f"observed_{name}" for name in self.observation]
+        return ["action", *self.state, *seen, "reward", "terminated", "truncated"]
 
 
-def step_from(env: gym.Env, state: np.ndarray, action: int) -> tuple[np.ndarray, float, bool]:
+def as_action(env: gym.Env, action: float) -> int | np.ndarray:
+    if isinstance(env.action_space, gym.spaces.Discrete):
+        return int(action)
+    return np.array([action], dtype=np.float32)
+
+
+def step_from(
+    env: gym.Env, state: np.ndarray, action: float
+) -> tuple[np.ndarray, np.ndarray, float, bool]:
     """One step from `state`, in f64 arithmetic from the f32 numbers, rounded to f32 at the end."""
     bare = env.unwrapped
     # An f64 array: from an f32 one NumPy would compute the whole step in f32.
     bare.state = np.asarray(state, dtype=np.float64)
     bare.steps_beyond_terminated = None
-    observation, reward, terminated, truncated, _ = bare.step(action)
+    observation, reward, terminated, truncated, _ = bare.step(as_action(env, action))
     assert observation.dtype == np.float32 and not truncated
-    assert np.array_equal(observation, np.asarray(bare.state, dtype=np.float64).astype(np.float32))
-    return observation, reward, terminated
+    after = np.asarray(bare.state, dtype=np.float64).astype(np.float32)
+    return after, observation, reward, terminated
 
 
 def record_steps(task: Task) -> np.ndarray:
     rng = np.random.default_rng(task.seed)
     states = np.concatenate([draw(rng, count) for _, count, draw in task.groups]).astype(np.float32)
-    actions = rng.integers(task.actions, size=len(states))
+    actions = task.actions(rng, len(states)).astype(np.float32)
     return replay_steps(task, states, actions)
 
 
@@ -74,9 +88,38 @@ def replay_steps(task: Task, states: np.ndarray, actions: np.ndarray) -> np.ndar
     env.reset(seed=task.seed)
     rows = []
     for state, action in zip(states, actions, strict=True):
-        after, reward, terminated = step_from(env, state, int(action))
-        rows.append([*state, action, *after, reward, terminated])
+        after, observation, reward, terminated = step_from(env, state, action)
+        assert task.observation or np.array_equal(observation, after)
+        seen = observation if task.observation else ()
+        rows.append([*state, action, *after, *seen, reward, terminated])
     return np.array(rows, dtype=np.float32)
+
+
+def ill_conditioned(task: Task, rows: np.ndarray) -> list[int]:
+    """Rows whose next state moves by 4e-6 or more when one variable moves by 1e-7 of its size."""
+    env = gym.make(task.env_id)
+    env.reset(seed=task.seed)
+    size = len(task.state)
+
+    def step(state: np.ndarray, action: float) -> np.ndarray:
+        env.unwrapped.state = state.copy()
+        env.unwrapped.step(as_action(env, action))
+        return np.array(env.unwrapped.state)
+
+    listed = []
+    for index, row in enumerate(rows):
+        state, after = row[:size].astype(np.float64), step(row[:size].astype(np.float64), row[size])
+        scale = np.maximum(1.0, np.abs(after))
+        scale[: task.angles] = 1.0
+        for variable in range(size):
+            moved = state.copy()
+            moved[variable] += 1e-7 * max(1.0, abs(state[variable]))
+            off = step(moved, row[size]) - after
+            off[: task.angles] = (off[: task.angles] + np.pi) % (2.0 * np.pi) - np.pi
+            if (np.abs(off) / scale).max() >= 4e-6:
+                listed.append(index)
+                break
+    return listed
 
 
 def record_episodes(task: Task) -> tuple[np.ndarray, list[dict]]:
@@ -88,23 +131,28 @@ def record_episodes(task: Task) -> tuple[np.ndarray, list[dict]]:
         seed = task.seed + index
         rng = np.random.default_rng(seed)
         episodes.append({"policy": name, "seed": seed, "first_row": len(rows)})
-        episode_rows, initial_state = run_episode(env, seed, lambda obs: policy(obs, rng))
+        episode_rows, initial_state = run_episode(task, env, seed, lambda obs: policy(obs, rng))
         rows += episode_rows
         episodes[-1] |= {"steps": len(episode_rows) - 1, "initial_state_f64": initial_state}
     return np.array(rows, dtype=np.float32), episodes
 
 
 def run_episode(
-    env: gym.Env, seed: int, act: Callable[[np.ndarray], int]
+    task: Task, env: gym.Env, seed: int, act: Callable[[np.ndarray], float]
 ) -> tuple[list[list[float]], list[float]]:
+    def seen(observation: np.ndarray) -> list[float]:
+        return [*env.unwrapped.state, *observation] if task.observation else [*observation]
+
     observation, _ = env.reset(seed=seed)
     initial_state = [float(value) for value in env.unwrapped.state]
-    rows = [[RESET_ACTION, *observation, 0.0, False, False]]
+    discrete = isinstance(env.action_space, gym.spaces.Discrete)
+    mark = RESET_CHOICE if discrete else RESET_NUMBER
+    rows = [[mark, *seen(observation), 0.0, False, False]]
     terminated = truncated = False
     while not (terminated or truncated):
-        action = act(observation)
-        observation, reward, terminated, truncated, _ = env.step(action)
-        rows.append([action, *observation, reward, terminated, truncated])
+        action = np.float32(act(observation))
+        observation, reward, terminated, truncated, _ = env.step(as_action(env, action))
+        rows.append([action, *seen(observation), reward, terminated, truncated])
     return rows, initial_state
 
 
@@ -115,7 +163,7 @@ def replay_episodes(task: Task, rows: np.ndarray, episodes: list[dict]) -> np.nd
         first = episode["first_row"] + 1
         actions = iter(rows[first : first + episode["steps"], 0])
         episode_rows, initial_state = run_episode(
-            env, episode["seed"], lambda _: int(next(actions))
+            task, env, episode["seed"], lambda _: next(actions)
         )
         assert initial_state == episode["initial_state_f64"]
         replayed += episode_rows
@@ -137,8 +185,9 @@ def rollout(env_id: str, policies: tuple[Policy, ...]) -> Callable[[Rng, int], n
             observation, _ = env.reset(seed=episode)
             ended = False
             while not ended:
-                states.append(observation)
-                observation, _, terminated, truncated, _ = env.step(policy(observation, rng))
+                states.append(np.asarray(env.unwrapped.state, dtype=np.float32))
+                action = as_action(env, policy(observation, rng))
+                observation, _, terminated, truncated, _ = env.step(action)
                 ended = terminated or truncated
             episode += 1
         return np.array(states[:count])
@@ -155,6 +204,15 @@ def noisy(policy: Policy, noise: float, actions: int) -> Policy:
         return policy(observation, rng)
 
     return act
+
+
+def choices(count: int) -> Callable[[Rng, int], np.ndarray]:
+    return lambda rng, size: rng.integers(count, size=size)
+
+
+def numbers(bound: float) -> Callable[[Rng, int], np.ndarray]:
+    """Mostly within `bound`, some beyond it."""
+    return lambda rng, size: rng.uniform(-1.1 * bound, 1.1 * bound, size)
 
 
 # --- CartPole-v1 ---------------------------------------------------------------------------
@@ -196,7 +254,7 @@ CART_POLE = Task(
     stem="cartpole",
     seed=20_260,
     state=("x", "x_dot", "theta", "theta_dot"),
-    actions=2,
+    actions=choices(2),
     groups=(
         ("uniform", 4_000, cart_uniform),
         ("rollout", 3_000, rollout("CartPole-v1", (CART_RANDOM,))),
@@ -251,7 +309,7 @@ MOUNTAIN_CAR = Task(
     stem="mountain_car",
     seed=20_261,
     state=("position", "velocity"),
-    actions=3,
+    actions=choices(3),
     groups=(
         ("uniform", 4_000, car_uniform),
         ("rollout", 3_000, rollout("MountainCar-v0", (CAR_RANDOM, *CAR_NOISE.values()))),
@@ -263,7 +321,130 @@ MOUNTAIN_CAR = Task(
     terminates_f32=car_terminates_f32,
 )
 
-TASKS = (CART_POLE, MOUNTAIN_CAR)
+# --- MountainCarContinuous-v0 --------------------------------------------------------------
+
+CONTINUOUS_GOAL = 0.45
+
+
+def car_push(observation: np.ndarray, _: Rng) -> float:
+    return 1.0 if observation[1] >= 0.0 else -1.0
+
+
+def shaky(policy: Policy, noise: float, bound: float) -> Policy:
+    """`policy`, but a uniformly random number within `bound` with probability `noise`."""
+
+    def act(observation: np.ndarray, rng: Rng) -> float:
+        if rng.random() < noise:
+            return rng.uniform(-bound, bound)
+        return policy(observation, rng)
+
+    return act
+
+
+PUSH_NOISE = {f"push_{noise}": shaky(car_push, noise, 1.0) for noise in (0.0, 0.5, 1.0)}
+
+MOUNTAIN_CAR_CONTINUOUS = Task(
+    env_id="MountainCarContinuous-v0",
+    stem="mountain_car_continuous",
+    seed=20_262,
+    state=("position", "velocity"),
+    actions=numbers(1.0),
+    groups=(
+        ("uniform", 4_000, car_uniform),
+        ("rollout", 3_000, rollout("MountainCarContinuous-v0", tuple(PUSH_NOISE.values()))),
+        ("left_wall", 1_200, car_landing(CAR_WALL)),
+        ("goal", 1_400, car_landing(CONTINUOUS_GOAL)),
+        ("right_end", 400, car_landing(CAR_END)),
+    ),
+    policies=tuple(PUSH_NOISE.items()),
+    terminates_f32=lambda after: (
+        (after[:, 0] >= np.float32(CONTINUOUS_GOAL)) & (after[:, 1] >= 0.0)
+    ),
+)
+
+# --- Pendulum-v1 ---------------------------------------------------------------------------
+
+
+def swing_up(observation: np.ndarray, _: Rng) -> float:
+    cos, sin, speed = observation
+    if cos > 0.9:
+        return float(np.clip(-10.0 * sin - 2.0 * speed, -2.0, 2.0))
+    energy = speed**2 / 6.0 + 5.0 * cos
+    return 2.0 * float(np.sign(speed if energy < 5.0 else -speed))
+
+
+def pendulum_uniform(rng: Rng, count: int) -> np.ndarray:
+    return rng.uniform([-10.0, -8.0], [10.0, 8.0], (count, 2))
+
+
+def pendulum_landing(rng: Rng, count: int) -> np.ndarray:
+    """States whose next angle falls close to upside down (first half) or close to upright."""
+    speed = rng.uniform(-7.0, 7.0, count)
+    aim = np.where(np.arange(count) < count // 2, np.pi, 0.0) * rng.choice([-1.0, 1.0], count)
+    start = aim + around(rng, count) - 0.05 * speed
+    return np.stack([start, speed], axis=1)
+
+
+SWING_NOISE = {f"swing_up_{noise}": shaky(swing_up, noise, 2.0) for noise in (0.0, 0.3, 1.0)}
+
+PENDULUM = Task(
+    env_id="Pendulum-v1",
+    stem="pendulum",
+    seed=20_263,
+    state=("angle", "speed"),
+    actions=numbers(2.0),
+    groups=(
+        ("uniform", 5_000, pendulum_uniform),
+        ("rollout", 3_000, rollout("Pendulum-v1", tuple(SWING_NOISE.values()))),
+        ("landing", 2_000, pendulum_landing),
+    ),
+    policies=tuple(SWING_NOISE.items()),
+    terminates_f32=lambda after: np.zeros(len(after), dtype=bool),
+    observation=("cos", "sin", "observed_speed"),
+)
+
+# --- Acrobot-v1 ----------------------------------------------------------------------------
+
+
+def acrobot_pump(observation: np.ndarray, _: Rng) -> int:
+    return 2 if observation[5] >= 0.0 else 0
+
+
+def acrobot_uniform(rng: Rng, count: int) -> np.ndarray:
+    high = np.array([np.pi, np.pi, 4.0 * np.pi, 9.0 * np.pi])
+    return rng.uniform(-high, high, (count, 4))
+
+
+def acrobot_slow(rng: Rng, count: int) -> np.ndarray:
+    high = np.array([np.pi, np.pi, 3.0, 6.0])
+    return rng.uniform(-high, high, (count, 4))
+
+
+def acrobot_terminates_f32(after: np.ndarray) -> np.ndarray:
+    first, both = after[:, 0], after[:, 0] + after[:, 1]
+    return -np.cos(first) - np.cos(both) > np.float32(1.0)
+
+
+PUMP_NOISE = {f"pump_{noise}": noisy(acrobot_pump, noise, 3) for noise in (0.0, 0.3, 1.0)}
+
+ACROBOT = Task(
+    env_id="Acrobot-v1",
+    stem="acrobot",
+    seed=20_264,
+    state=("theta1", "theta2", "theta1_dot", "theta2_dot"),
+    actions=choices(3),
+    groups=(
+        ("uniform", 2_000, acrobot_uniform),
+        ("slow", 4_000, acrobot_slow),
+        ("rollout", 4_000, rollout("Acrobot-v1", tuple(PUMP_NOISE.values()))),
+    ),
+    policies=tuple(PUMP_NOISE.items()),
+    terminates_f32=acrobot_terminates_f32,
+    observation=("cos1", "sin1", "cos2", "sin2", "dot1", "dot2"),
+    angles=2,
+)
+
+TASKS = (CART_POLE, MOUNTAIN_CAR, MOUNTAIN_CAR_CONTINUOUS, PENDULUM, ACROBOT)
 
 # --- Files ---------------------------------------------------------------------------------
 
@@ -294,7 +475,8 @@ def read(stem: str) -> tuple[np.ndarray, dict]:
 
 def generate(task: Task) -> None:
     rows = record_steps(task)
-    after = rows[:, len(task.state) + 1 : -2]
+    size = len(task.state)
+    after = rows[:, size + 1 : 2 * size + 1]
     first, groups = 0, []
     for name, count, _ in task.groups:
         groups.append({"name": name, "first": first, "count": count})
@@ -308,6 +490,8 @@ def generate(task: Task) -> None:
             task.terminates_f32(after) != (rows[:, -1] == 1.0)
         ).tolist(),
     }
+    if task.angles is not None:
+        sidecar["ill_conditioned"] = ill_conditioned(task, rows)
     write(f"{task.stem}_steps", task.step_fields, rows, sidecar)
 
     rows, episodes = record_episodes(task)

@@ -1,15 +1,16 @@
 //! What holds across crates. `CARROT_FULL=1` (`cargo xtask test --full`) runs the long counts.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod checker;
-mod exploits;
+mod audits;
 mod faults;
 mod learning;
 mod ledger;
 mod optima;
 mod parity;
+mod replay;
 mod rescoring;
 mod scenes;
 mod setups;
 mod shards;
+mod storing;
 mod together;

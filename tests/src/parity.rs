@@ -1,4 +1,6 @@
-//! The default sparse rewards pay what Gymnasium and MiniGrid recorded, float for float.
+//! The default sparse rewards pay what Gymnasium and MiniGrid recorded, float for float where they are f32 alike.
+
+mod control;
 
 use std::io::Read;
 
@@ -212,53 +214,4 @@ fn tables_pay_the_same_for_every_transition_and_in_episodes() {
             compare(&setup, &episodes, |env| place(env, "state", &starts));
         }
     }
-}
-
-#[test]
-fn mountain_car_pays_the_same() {
-    let rows = floats(&fixture("mountain_car_episodes.bin"));
-    let mut starts = Vec::new();
-    let mut recorded: Vec<Recorded> = Vec::new();
-    for row in rows.chunks_exact(6) {
-        let [action, position, velocity, reward, terminated, truncated] = row[..] else { panic!("row") };
-        if action < 0.0 {
-            starts.push([position, velocity]);
-            recorded.push(Recorded { actions: Vec::new(), rewards: Vec::new(), ended: Vec::new() });
-        } else {
-            let episode = recorded.last_mut().unwrap();
-            episode.actions.push(action);
-            episode.rewards.push(reward);
-            episode.ended.push(terminated + truncated > 0.0);
-        }
-    }
-    assert_eq!(recorded.len(), 20);
-    compare(&scene("MountainCar-v0", "num_envs: 4, num_steps: 4", "\"sparse\"", ""), &recorded, |env| {
-        for (row, start) in starts.iter().enumerate() {
-            for (handle, value) in ["position", "velocity"].into_iter().zip(start) {
-                env.intervene(Intervention { row, handle: handle.into(), values: vec![*value] }).unwrap();
-            }
-        }
-    });
-}
-
-#[test]
-fn cart_pole_pays_one_per_step() {
-    let rows = floats(&fixture("cartpole_episodes.bin"));
-    let steps = rows.chunks_exact(8).filter(|row| row[0] >= 0.0);
-    assert!(steps.clone().count() > 5000 && steps.clone().all(|row| row[5] == 1.0), "Gymnasium pays 1");
-    let setup = scene("CartPole-v1", "num_envs: 50, num_steps: 100", "\"sparse\"", "");
-    let revision = Revision::initial(&setup.graphs);
-    let mut env = setup.build(setup.batch(), &revision).unwrap();
-    let mut actions = Vec::new();
-    env.begin_rollout();
-    for _ in 0..100 {
-        super::setups::random_actions(&mut env, &mut actions);
-        env.step(&actions).unwrap();
-    }
-    let mut ledger = Ledger::new(&setup.graphs, 100, 50);
-    let catalog = env.catalog().clone();
-    env.finalise_with(|r| ledger.finalise(&setup.graphs, &revision, &mut Default::default(), &catalog, r))
-        .unwrap();
-    assert!(env.rollout().ends.len() > 50, "steps that terminate are among them");
-    assert!(ledger.graphs[0].totals[0].iter().all(|&reward| reward == 1.0));
 }

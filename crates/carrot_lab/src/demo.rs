@@ -152,7 +152,7 @@ pub fn evaluate_run(run: &Run) -> Result<Evaluation, LabError> {
     let setup = trainer.setup();
     let mut models = crate::fit::load_models(&setup.models)?;
     let spec = setup.scene.evaluation;
-    let actor = Actor::Policy { ppo: trainer.ppo(), explore: false };
+    let actor = Actor::Policy { learner: trainer.learner(), explore: false };
     evaluate(setup, trainer.revision(), &mut models, &actor, spec.episodes as usize, spec.seed)
 }
 

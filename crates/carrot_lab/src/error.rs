@@ -76,6 +76,8 @@ impl LabError {
             Self::Scene(_) | Self::Refused(_) | Self::Part { .. } => 2,
             Self::Mdp(_) | Self::Reward(_) | Self::Report(_) => 2,
             Self::Learn(LearnError::NoCuda(_)) => 3,
+            Self::Sim(SimError::OutOfMemory { .. }) => 5,
+            Self::Learn(error) if error.is_out_of_memory() => 5,
             Self::Sim(_) | Self::Learn(_) | Self::TooManyFaults { .. } => 4,
             Self::Record(error) => error.exit_code(),
             Self::File { .. } => 6,

@@ -1,6 +1,6 @@
 //! Evaluation: whole episodes of a policy or a script, with return and truth beside each other.
 
-use carrot_learn::Ppo;
+use carrot_learn::{Learner, Memory};
 use carrot_record::Episode;
 use carrot_reward::{EpisodeSummary, EpisodeSums, Ledger, Revision, RewardModels};
 use carrot_sim::{Script, ScriptView, SimError, VecEnv, VecEnvConfig, random_action};
@@ -15,7 +15,7 @@ pub enum Actor<'a> {
     /// A learner's policy; deterministic unless it shall explore.
     Policy {
         /// The learner.
-        ppo: &'a Ppo,
+        learner: &'a dyn Learner,
         /// Sample actions instead of taking the best one.
         explore: bool,
     },
@@ -139,11 +139,16 @@ fn run_episodes(
     let catalog = env.catalog().clone();
     let (mut summaries, mut kept) = (Vec::new(), Vec::new());
     let mut step = 0_u64;
+    let mut memory = match actor {
+        Actor::Policy { learner, .. } => learner.memory(num_envs)?,
+        _ => Memory::default(),
+    };
     while summaries.len() < episodes {
         env.begin_rollout();
         for _ in 0..config.num_steps {
-            act(actor, setup, &mut env, step, &mut actions)?;
+            act(actor, setup, &mut env, &mut memory, step, &mut actions)?;
             env.step(&actions)?;
+            memory.forget(env.rollout())?;
             step += 1;
         }
         env.finalise_with(|rollout| ledger.finalise(&setup.graphs, revision, models, &catalog, rollout))?;
@@ -163,11 +168,12 @@ fn act(
     actor: &Actor<'_>,
     setup: &Setup,
     env: &mut VecEnv,
+    memory: &mut Memory,
     step: u64,
     actions: &mut [f32],
 ) -> Result<(), LabError> {
-    if let Actor::Policy { ppo, explore } = actor {
-        return Ok(ppo.evaluate(&env.current_obs(), step, !*explore, actions)?);
+    if let Actor::Policy { learner, explore } = actor {
+        return Ok(learner.evaluate(memory, &env.current_obs(), step, *explore, actions)?);
     }
     script_actions(actor, setup, env, actions).map_err(LabError::from)
 }

@@ -3,6 +3,7 @@
 //! [`Setup`] is a scene with every name resolved; [`Trainer`] is a setup under way; a run folder is what
 //! remains of it. Nothing here prints.
 
+pub mod audit;
 pub mod bench;
 pub mod demo;
 pub mod doctor;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use carrot_learn::UpdateMetrics;
 use carrot_reward::{EpisodeSummary, Graph, Ledger};
 use carrot_sim::{Rollout, TaskSpec};
 
@@ -24,7 +23,7 @@ pub(crate) fn collect(
     rollout: &Rollout,
     episodes: &[EpisodeSummary],
     window: &VecDeque<EpisodeSummary>,
-    update: &UpdateMetrics,
+    scalars: &[(&'static str, f64)],
 ) -> BTreeMap<String, f64> {
     let mut values = BTreeMap::new();
     let mut put = |tag: &str, value: f64| {
@@ -64,20 +63,6 @@ pub(crate) fn collect(
         put(&format!("termination/{cause}"), f64::from(count));
     }
     put("revision", f64::from(ledger.revision));
-    for (tag, value) in [
-        ("train/loss", update.loss),
-        ("train/policy_gradient_loss", update.policy_gradient_loss),
-        ("train/value_loss", update.value_loss),
-        ("train/entropy", update.entropy),
-        ("train/entropy_loss", -update.entropy),
-        ("train/approx_kl", update.approx_kl),
-        ("train/clip_fraction", update.clipfrac),
-        ("train/explained_variance", update.explained_variance),
-        ("train/learning_rate", update.learning_rate),
-        ("train/grad_norm", update.grad_norm),
-        ("train/skipped_updates", update.skipped_updates as f64),
-    ] {
-        put(tag, value);
-    }
+    scalars.iter().for_each(|(tag, value)| put(tag, *value));
     values
 }

@@ -95,7 +95,7 @@ impl Run {
         fact("shards", setup.batch().shards.to_string());
         let meta = RunMeta {
             task: spec.name.into(),
-            algo: "ppo".into(),
+            algo: setup.learner.algo().into(),
             seed,
             started: stamp.clone(),
             config_hash: content_hash(config.as_bytes()),
@@ -103,13 +103,14 @@ impl Run {
         };
         let start =
             RunStart { config, overrides: options.overrides.clone(), command: options.command.clone(), meta };
-        let setup_models = setup.models.clone();
+        let kept = setup.clone();
         let mut trainer = Trainer::new(setup, options.device)?;
         let folder = match &options.run_dir {
             Some(path) => RunFolder::create(path, &start)?,
-            None => create_numbered(options, spec_name(&trainer), &stamp, seed, &start)?,
+            None => create_numbered(options, &stamp, &start)?,
         };
-        copy_models(&setup_models, folder.paths().root())?;
+        copy_models(&kept.models, folder.paths().root())?;
+        kept.keep_files(folder.paths().root())?;
         let checkpoint_every = options.checkpoint_every.unwrap_or_else(|| default_interval(&trainer));
         let mut run = Self::open(folder, &mut trainer, checkpoint_every, start.meta.config_hash, None)
             .map(|parts| parts.into_run(trainer))?;
@@ -350,13 +351,8 @@ impl Opened {
 }
 
 /// A new folder below `runs`; runs of one second and seed get a number each.
-fn create_numbered(
-    options: &RunOptions,
-    task: &str,
-    stamp: &str,
-    seed: u64,
-    start: &RunStart,
-) -> Result<RunFolder, LabError> {
+fn create_numbered(options: &RunOptions, stamp: &str, start: &RunStart) -> Result<RunFolder, LabError> {
+    let RunMeta { task, algo, seed, .. } = &start.meta;
     let mut attempt = 1;
     loop {
         let name = match (&options.name, attempt) {
@@ -364,16 +360,13 @@ fn create_numbered(
             (Some(name), n) => Some(format!("{name}_{n}")),
             (None, n) => Some(n.to_string()),
         };
-        let name = RunName { task: task.into(), algo: "ppo".into(), started: stamp.into(), seed, name };
+        let name =
+            RunName { task: task.clone(), algo: algo.clone(), started: stamp.into(), seed: *seed, name };
         match RunFolder::create(&name.folder(&options.runs)?, start) {
             Err(carrot_record::RecordError::AlreadyExists { .. }) if attempt < 1000 => attempt += 1,
             created => return Ok(created?),
         }
     }
-}
-
-fn spec_name(trainer: &Trainer) -> &'static str {
-    trainer.setup().task.spec().name
 }
 
 fn default_interval(trainer: &Trainer) -> u64 {

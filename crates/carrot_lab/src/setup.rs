@@ -1,13 +1,16 @@
 //! A scene with every name resolved: task, graphs, learner and batch.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use carrot_learn::PpoConfig;
+use carrot_learn::LearnerConfig;
 use carrot_reward::{Graph, KindRegistry, Revision, RewardPlugin, Scope};
 use carrot_scene::{Diagnostics, NodeRef, SceneSpec, Shape, Source, Spanned};
 use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
+use carrot_tasks::BuiltTask;
+
+use crate::error::LabError;
 
 /// Reward models that a run offers: name and file.
 pub type ModelFiles = BTreeMap<String, PathBuf>;
@@ -24,13 +27,24 @@ pub struct Setup {
     /// The kinds that graphs may use.
     pub kinds: KindRegistry,
     /// The learner.
-    pub learner: PpoConfig,
+    pub learner: LearnerConfig,
     /// Name of the trained reward: that of a default reward, or `own`.
     pub reward: String,
     /// The script that farms the trained reward, if the task knows one.
     pub farmed_by: Option<&'static str>,
     /// Reward models by name.
     pub models: ModelFiles,
+    /// Files beside the scene that the task was built from, by path.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Folder of a scene's files inside a run.
+const FILES: &str = "files";
+
+/// Where the files that a scene names lie: beside it, and in a run in a folder of their own.
+fn folder_of(scene: &Source) -> PathBuf {
+    let beside = Path::new(scene.name()).parent().unwrap_or(Path::new(""));
+    if beside.join("meta.json").is_file() { beside.join(FILES) } else { beside.to_owned() }
 }
 
 impl Setup {
@@ -46,19 +60,17 @@ impl Setup {
         let scene = SceneSpec::read(source, overrides)?;
         let mut diagnostics = Diagnostics::new();
         let learner = match &scene.learner {
-            None => Some(PpoConfig::default()),
-            Some(node) => read_learner(node, &mut diagnostics),
+            None => Some(LearnerConfig::default()),
+            Some(node) => LearnerConfig::read(node, &mut diagnostics),
         };
         let name = &scene.task.name;
-        let Some(task) = carrot_tasks::build_task(&name.value) else {
-            diagnostics.unknown_name(&name.span, "task", &name.value, &carrot_tasks::task_names());
+        let Some(built) = carrot_tasks::read_task(&scene.task, &folder_of(source), &mut diagnostics) else {
             return diagnostics.into_result(None);
         };
-        for (node, what) in [(&scene.task.params, "parameters"), (&scene.randomisation, "randomisation")] {
-            if let Some(node) = node {
-                let message = format!("{} takes no {what}", name.value);
-                diagnostics.error(&node.span(), message, "", "remove it");
-            }
+        let BuiltTask { task, files } = built;
+        if let Some(node) = &scene.randomisation {
+            let message = format!("{} takes no randomisation", name.value);
+            diagnostics.error(&node.span(), message, "", "remove it");
         }
         let names: Vec<String> = models.keys().cloned().collect();
         let scope = Scope::new(task.spec(), &names);
@@ -74,7 +86,11 @@ impl Setup {
             graphs.extend(graph);
         }
         if let (Some(learner), Some(graph)) = (&learner, graphs.first()) {
-            graph.check_gamma(learner.gamma, &mut diagnostics);
+            graph.check_gamma(learner.gamma(), &mut diagnostics);
+            if let Err(error) = learner.check_task(task.as_ref(), graph) {
+                let place = scene.learner.as_ref().map_or_else(|| name.span.clone(), NodeRef::head);
+                diagnostics.error(&place, error.to_string(), "", "choose another learner, or another task");
+            }
         }
         let farmed_by = task.spec().rewards.iter().find(|r| r.name == reward).and_then(|r| r.farmed_by);
         let setup = learner.map(|learner| Self {
@@ -86,6 +102,7 @@ impl Setup {
             reward,
             farmed_by,
             models,
+            files,
         });
         diagnostics.into_result(setup)
     }
@@ -100,9 +117,27 @@ impl Setup {
             num_steps: batch.num_steps as usize,
             shards: batch.shards.map_or(cores, |s| s as usize).min(batch.num_envs as usize),
             seed: batch.seed,
-            keep_signals: recorded || !self.models.is_empty(),
+            keep_signals: recorded || !self.models.is_empty() || self.learner.keeps_signals(),
             autoreset: true,
         }
+    }
+
+    /// Keeps the scene's files with a run, so that it can be resumed and scored again anywhere.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn keep_files(&self, run: &Path) -> Result<(), LabError> {
+        for (path, bytes) in &self.files {
+            let to = run.join(FILES).join(path);
+            let written =
+                to.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&to, bytes));
+            written.map_err(|error| LabError::File {
+                what: "cannot keep a file of the scene",
+                why: error.to_string(),
+                path: to.clone(),
+            })?;
+        }
+        Ok(())
     }
 
     /// A batch of this task with these graphs attached.
@@ -110,21 +145,6 @@ impl Setup {
         VecEnv::new(self.task.clone(), config, &|app| {
             app.add_plugins(RewardPlugin::new(&self.graphs, &self.kinds, revision));
         })
-    }
-}
-
-fn read_learner(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<PpoConfig> {
-    match node.variant() {
-        Some((name, _)) if name.value != "Ppo" => {
-            diagnostics.unknown_name(&name.span, "learner", &name.value, &["Ppo"]);
-            None
-        }
-        _ => {
-            let mut reader = carrot_scene::Reader::open(node, diagnostics)?;
-            let config = PpoConfig::read(&mut reader);
-            reader.finish();
-            config
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use carrot_learn::{Device, Ppo};
+use carrot_learn::{Device, Experience, Learner};
 use carrot_record::{Episode, MetricsRow};
 use carrot_reward::{EpisodeSummary, EpisodeSums, Ledger, Revision, RewardModels, project};
 use carrot_sim::{Fault, PartSlice, VecEnv};
@@ -20,7 +20,7 @@ const STATE: &str = "trainer.postcard";
 pub struct Trainer {
     setup: Setup,
     env: VecEnv,
-    ppo: Ppo,
+    learner: Box<dyn Learner>,
     models: RewardModels,
     ledger: Ledger,
     actions: Vec<f32>,
@@ -67,9 +67,8 @@ impl Trainer {
         });
         let env = setup.build(config, &revision)?;
         let spec = setup.task.spec();
-        let gammas = vec![setup.learner.gamma; setup.graphs[0].groups.len()];
-        let ppo =
-            Ppo::new(setup.learner.clone(), &spec.observation, &spec.action, &gammas, config.seed, device)?;
+        let groups = setup.graphs[0].groups.len();
+        let learner = setup.learner.build(setup.task.as_ref(), env.rollout(), groups, config.seed, device)?;
         let recorded = (setup.scene.recording.envs as usize).min(config.num_envs);
         let state = State {
             sums: EpisodeSums::new(&setup.graphs, config.num_envs),
@@ -82,7 +81,7 @@ impl Trainer {
         };
         let ledger = Ledger::new(&setup.graphs, config.num_steps, config.num_envs);
         let actions = vec![0.0; config.num_envs * spec.action.width()];
-        Ok(Self { setup, env, ppo, models, ledger, actions, state })
+        Ok(Self { setup, env, learner, models, ledger, actions, state })
     }
 
     /// The setup.
@@ -106,8 +105,8 @@ impl Trainer {
     }
 
     /// The learner.
-    pub fn ppo(&self) -> &Ppo {
-        &self.ppo
+    pub fn learner(&self) -> &dyn Learner {
+        self.learner.as_ref()
     }
 
     /// Env steps taken so far.
@@ -127,7 +126,7 @@ impl Trainer {
 
     /// Env steps of the whole training.
     pub fn total_steps(&self) -> u64 {
-        self.setup.learner.total_steps
+        self.setup.learner.total_steps()
     }
 
     /// True when all env steps are taken.
@@ -151,12 +150,18 @@ impl Trainer {
         metrics::remember(&mut self.state.window, &ended);
         let width = self.setup.task.spec().action.width();
         let episodes = self.state.recorder.record(rollout, &self.ledger, width);
-        let update = self.ppo.update(rollout, &self.ledger.graphs[0].totals)?;
+        let scalars = self.learner.update(&Experience {
+            rollout,
+            rewards: &self.ledger.graphs[0].totals,
+            graph: &graphs[0],
+            revision: &revision.graphs[0],
+            number: revision.number,
+        })?;
         self.state.env_steps += (rollout.filled * rollout.num_envs) as u64;
         self.state.update += 1;
         let spec = self.setup.task.spec();
         let mut values =
-            metrics::collect(spec, graphs, &self.ledger, rollout, &ended, &self.state.window, &update);
+            metrics::collect(spec, graphs, &self.ledger, rollout, &ended, &self.state.window, &scalars);
         let view = carrot_reward::RolloutView::new(rollout);
         let next = revision.after(graphs, &view, self.state.env_steps);
         let faults = self.env.take_faults();
@@ -177,12 +182,13 @@ impl Trainer {
         self.env.begin_rollout();
         let (n, steps) = (self.env.config().num_envs, self.env.config().num_steps);
         let first = self.state.env_steps / n as u64;
-        let (ppo, actions) = (&mut self.ppo, &mut self.actions);
+        let (learner, actions) = (&mut self.learner, &mut self.actions);
         self.env.on_threads(|env| {
             for t in 0..steps {
                 let obs: Vec<PartSlice<'_>> = env.current_obs();
-                ppo.act(&obs, first + t as u64, false, actions)?;
+                learner.act(&obs, first + t as u64, actions)?;
                 env.step(actions)?;
+                learner.after_step(env.rollout())?;
             }
             Ok(())
         })
@@ -193,7 +199,7 @@ impl Trainer {
     /// # Errors
     /// When a row's state cannot be written.
     pub fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, LabError> {
-        let mut parts = self.ppo.save()?;
+        let mut parts = self.learner.save()?;
         let state = (&self.state, self.env.save()?, self.env.clipped());
         parts.insert(STATE.into(), postcard::to_stdvec(&state).map_err(part_error)?);
         Ok(parts)
@@ -208,7 +214,7 @@ impl Trainer {
         let bytes = parts.get(STATE).ok_or_else(missing)?;
         let (state, rows, clipped): (State, carrot_sim::BatchSnapshot, u64) =
             postcard::from_bytes(bytes).map_err(part_error)?;
-        self.ppo.load(parts)?;
+        self.learner.load(parts)?;
         self.env.load(&rows)?;
         self.env.set_clipped(clipped);
         self.env.shards_mut().iter_mut().for_each(|shard| project(&state.revision, shard));

@@ -1,209 +1,251 @@
-//! The settings of PPO.
+//! Who learns and how, as a scene says it.
+//!
+//! Each learner has one table of settings: a line gives a field, its default and its range, and with it the
+//! reader, the check and the nearest-name report of a slip.
 
-use carrot_scene::Reader;
-use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
-use crate::LearnError;
+use carrot_reward::Graph;
+use carrot_scene::{Diagnostics, NodeRef, Reader};
+use carrot_sim::{Rollout, Task};
 
-/// Settings of [`crate::Ppo`]; names and defaults are those of CleanRL's `ppo_continuous_action.py`, but
-/// for the number of mini-batches, which suits the larger batches here.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PpoConfig {
-    /// Env steps of the whole training; the learning rate reaches 0 there when it is annealed.
-    pub total_steps: u64,
-    /// Discount of the default reward group; other groups bring their own.
-    pub gamma: f32,
-    /// Lambda of the advantage estimate.
-    pub gae_lambda: f32,
-    /// Passes over a rollout.
-    pub update_epochs: usize,
-    /// Mini-batches per pass.
-    pub num_minibatches: usize,
-    /// How far the ratio of probabilities may move.
-    pub clip_coef: f64,
-    /// Also clip the values' move.
-    pub clip_vloss: bool,
-    /// Weight of the entropy bonus.
-    pub ent_coef: f64,
-    /// Weight of the value loss.
-    pub vf_coef: f64,
-    /// Longest gradient.
-    pub max_grad_norm: f64,
-    /// Learning rate of Adam.
-    pub learning_rate: f64,
-    /// Lower the learning rate linearly to 0.
-    pub anneal_lr: bool,
-    /// End the passes over a rollout once the policy has moved this far.
-    pub target_kl: Option<f64>,
-    /// Normalise advantages in each mini-batch.
-    pub norm_adv: bool,
-    /// Normalise float observations by their statistics so far.
-    pub norm_obs: bool,
-    /// Widths of the hidden layers of actor and critic.
-    pub hidden: Vec<usize>,
-    /// Logarithm of the first standard deviation of a continuous policy.
-    pub log_std_init: f32,
-    /// Threads of libtorch's operators; numbers may depend on it in the last bit.
-    pub threads: usize,
+use crate::replay::Hindsight;
+use crate::{Device, Dqn, DqnConfig, LearnError, Learner, Ppo, PpoConfig, Sac, SacConfig};
+
+/// The settings of a run's learner.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LearnerConfig {
+    /// Proximal policy optimisation.
+    Ppo(PpoConfig),
+    /// Deep Q-learning.
+    Dqn(DqnConfig),
+    /// Soft actor-critic.
+    Sac(SacConfig),
 }
 
-impl Default for PpoConfig {
+impl Default for LearnerConfig {
     fn default() -> Self {
-        Self {
-            total_steps: 1_000_000,
-            gamma: 0.99,
-            gae_lambda: 0.95,
-            update_epochs: 10,
-            num_minibatches: 8,
-            clip_coef: 0.2,
-            clip_vloss: false,
-            ent_coef: 0.0,
-            vf_coef: 0.5,
-            max_grad_norm: 0.5,
-            learning_rate: 3e-4,
-            anneal_lr: true,
-            target_kl: None,
-            norm_adv: true,
-            norm_obs: true,
-            hidden: vec![64, 64],
-            log_std_init: 0.0,
-            threads: 1,
-        }
+        Self::Ppo(PpoConfig::default())
     }
 }
 
-/// Ranges that a reader's report and [`PpoConfig::check`] agree on.
-mod range {
-    use std::ops::RangeInclusive;
+/// Names as scenes write them.
+const NAMES: [&str; 3] = ["Ppo", "Dqn", "Sac"];
 
-    pub(super) const SHARE: RangeInclusive<f32> = 0.0..=1.0;
-    pub(super) const COUNT: RangeInclusive<usize> = 1..=10_000;
-    pub(super) const CLIP: RangeInclusive<f64> = 1e-6..=10.0;
-    pub(super) const WEIGHT: RangeInclusive<f64> = 0.0..=1e6;
-    pub(super) const RATE: RangeInclusive<f64> = 0.0..=1.0;
-    pub(super) const NORM: RangeInclusive<f64> = 1e-9..=1e9;
-    pub(super) const STEPS: RangeInclusive<u64> = 1..=1_000_000_000_000;
-    pub(super) const LOG_STD: RangeInclusive<f32> = -10.0..=5.0;
-    pub(super) const THREADS: RangeInclusive<usize> = 1..=256;
-    pub(super) const WIDTH: RangeInclusive<usize> = 1..=4_096;
-    pub(super) const LAYERS: RangeInclusive<usize> = 0..=8;
+/// The same expression for whichever settings there are.
+macro_rules! each {
+    ($config:expr, $own:ident => $work:expr) => {
+        match $config {
+            LearnerConfig::Ppo($own) => $work,
+            LearnerConfig::Dqn($own) => $work,
+            LearnerConfig::Sac($own) => $work,
+        }
+    };
 }
 
-impl PpoConfig {
-    /// Reads the settings that a scene gives; every mistake is reported, and `None` is returned then.
-    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let before = reader.diagnostics().len();
-        let d = Self::default();
-        let config = Self {
-            total_steps: reader.optional_in("total_steps", d.total_steps, range::STEPS),
-            gamma: reader.optional_in("gamma", d.gamma, range::SHARE),
-            gae_lambda: reader.optional_in("gae_lambda", d.gae_lambda, range::SHARE),
-            update_epochs: reader.optional_in("update_epochs", d.update_epochs, range::COUNT),
-            num_minibatches: reader.optional_in("num_minibatches", d.num_minibatches, range::COUNT),
-            clip_coef: reader.optional_in("clip_coef", d.clip_coef, range::CLIP),
-            clip_vloss: reader.optional("clip_vloss", d.clip_vloss),
-            ent_coef: reader.optional_in("ent_coef", d.ent_coef, range::WEIGHT),
-            vf_coef: reader.optional_in("vf_coef", d.vf_coef, range::WEIGHT),
-            max_grad_norm: reader.optional_in("max_grad_norm", d.max_grad_norm, range::NORM),
-            learning_rate: reader.optional_in("learning_rate", d.learning_rate, range::RATE),
-            anneal_lr: reader.optional("anneal_lr", d.anneal_lr),
-            target_kl: reader.optional("target_kl", d.target_kl),
-            norm_adv: reader.optional("norm_adv", d.norm_adv),
-            norm_obs: reader.optional("norm_obs", d.norm_obs),
-            hidden: reader.optional("hidden", d.hidden),
-            log_std_init: reader.optional_in("log_std_init", d.log_std_init, range::LOG_STD),
-            threads: reader.optional_in("threads", d.threads, range::THREADS),
+impl LearnerConfig {
+    /// Reads `Name(setting: value, ..)`; a struct without a name is [`Ppo`]'s. Every mistake is reported.
+    pub fn read(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let name = node.variant().map(|(name, _)| name);
+        let mut reader = Reader::open(node, diagnostics)?;
+        let config = match name.as_ref().map_or(NAMES[0], |name| name.value.as_str()) {
+            "Ppo" => PpoConfig::read(&mut reader).map(Self::Ppo),
+            "Dqn" => DqnConfig::read(&mut reader).map(Self::Dqn),
+            "Sac" => SacConfig::read(&mut reader).map(Self::Sac),
+            other => {
+                let span = name.as_ref().map_or_else(|| node.head(), |name| name.span.clone());
+                reader.diagnostics().unknown_name(&span, "learner", other, &NAMES);
+                return None;
+            }
         };
-        // What is left are the fields without a range of their own.
-        if let Err(LearnError::Config { field, message }) = config.check() {
-            reader.refuse(
-                field,
-                format!("`{field}`: {message}"),
-                format!("leave `{field}` out for the default"),
-            );
-        }
-        (reader.diagnostics().len() == before).then_some(config)
+        reader.finish();
+        config
     }
 
-    /// Refuses settings out of range.
+    /// Name of the algorithm, as run folders have it.
+    pub fn algo(&self) -> &'static str {
+        match self {
+            Self::Ppo(_) => "ppo",
+            Self::Dqn(_) => "dqn",
+            Self::Sac(_) => "sac",
+        }
+    }
+
+    /// Discount.
+    pub fn gamma(&self) -> f32 {
+        each!(self, own => own.gamma)
+    }
+
+    /// Env steps of the whole training.
+    pub fn total_steps(&self) -> u64 {
+        each!(self, own => own.total_steps)
+    }
+
+    /// Refuses a task or a reward that this learner cannot learn.
     ///
     /// # Errors
-    /// [`LearnError::Config`] with the first such setting.
-    pub fn check(&self) -> Result<(), LearnError> {
-        expect("total_steps", &self.total_steps, range::STEPS)?;
-        expect("gamma", &self.gamma, range::SHARE)?;
-        expect("gae_lambda", &self.gae_lambda, range::SHARE)?;
-        expect("update_epochs", &self.update_epochs, range::COUNT)?;
-        expect("num_minibatches", &self.num_minibatches, range::COUNT)?;
-        expect("clip_coef", &self.clip_coef, range::CLIP)?;
-        expect("ent_coef", &self.ent_coef, range::WEIGHT)?;
-        expect("vf_coef", &self.vf_coef, range::WEIGHT)?;
-        expect("max_grad_norm", &self.max_grad_norm, range::NORM)?;
-        expect("learning_rate", &self.learning_rate, range::RATE)?;
-        if let Some(target) = &self.target_kl {
-            expect("target_kl", target, range::NORM)?;
+    /// [`LearnError::Space`] with the reason.
+    pub fn check_task(&self, task: &dyn Task, reward: &Graph) -> Result<(), LearnError> {
+        match self {
+            Self::Ppo(_) => Ok(()),
+            Self::Dqn(_) => Dqn::check_space(&task.spec().action),
+            Self::Sac(own) => Sac::check_task(own, task, reward),
         }
-        expect("log_std_init", &self.log_std_init, range::LOG_STD)?;
-        expect("threads", &self.threads, range::THREADS)?;
-        expect("hidden", &self.hidden.len(), range::LAYERS)?;
-        self.hidden.iter().try_for_each(|width| expect("hidden", width, range::WIDTH))
+    }
+
+    /// Whether the learner keeps signals, so that rollouts must have them.
+    pub fn keeps_signals(&self) -> bool {
+        matches!(self, Self::Sac(own) if own.hindsight != Hindsight::Off)
+    }
+
+    /// A fresh learner for the rows of a batch.
+    ///
+    /// # Errors
+    /// When a setting is out of range, no network reads the spaces, or the device is not there.
+    pub fn build(
+        &self,
+        task: &dyn Task,
+        rollout: &Rollout,
+        groups: usize,
+        seed: u64,
+        device: Device,
+    ) -> Result<Box<dyn Learner>, LearnError> {
+        let spec = task.spec();
+        Ok(match self {
+            Self::Ppo(own) => {
+                let gammas = vec![own.gamma; groups];
+                Box::new(Ppo::new(own.clone(), &spec.observation, &spec.action, &gammas, seed, device)?)
+            }
+            Self::Dqn(own) => Box::new(Dqn::new(own.clone(), task, rollout, seed, device)?),
+            Self::Sac(own) => Box::new(Sac::new(own.clone(), task, rollout, seed, device)?),
+        })
     }
 }
 
-fn expect<T>(field: &'static str, value: &T, range: std::ops::RangeInclusive<T>) -> Result<(), LearnError>
-where
-    T: PartialOrd + std::fmt::Display,
-{
-    if range.contains(value) {
-        return Ok(());
+/// A value that lies in a range, or does not.
+pub(crate) trait Ranged: Sized {
+    /// What bounds it.
+    type Bound: PartialOrd + std::fmt::Display;
+
+    /// Reads an optional field. What it reports is out of range is reported once: the default is taken then.
+    fn read(reader: &mut Reader<'_>, name: &str, default: Self, range: RangeInclusive<Self::Bound>) -> Self;
+
+    /// The first number outside.
+    fn outside(&self, range: &RangeInclusive<Self::Bound>) -> Option<&Self::Bound>;
+}
+
+macro_rules! ranged {
+    ($($number:ty),*) => {$(
+        impl Ranged for $number {
+            type Bound = Self;
+            fn read(reader: &mut Reader<'_>, name: &str, default: Self, range: RangeInclusive<Self>) -> Self {
+                reader.optional_in(name, default, range)
+            }
+            fn outside(&self, range: &RangeInclusive<Self>) -> Option<&Self> {
+                (!range.contains(self)).then_some(self)
+            }
+        }
+    )*};
+}
+ranged!(f32, f64, u64, usize);
+
+impl Ranged for Option<f64> {
+    type Bound = f64;
+    fn read(reader: &mut Reader<'_>, name: &str, default: Self, _: RangeInclusive<f64>) -> Self {
+        reader.optional(name, default)
     }
-    let message = format!("{value} is outside of {} to {}", range.start(), range.end());
+    fn outside(&self, range: &RangeInclusive<f64>) -> Option<&f64> {
+        self.as_ref().and_then(|value| value.outside(range))
+    }
+}
+
+impl Ranged for Vec<usize> {
+    type Bound = usize;
+    fn read(reader: &mut Reader<'_>, name: &str, default: Self, _: RangeInclusive<usize>) -> Self {
+        reader.optional(name, default)
+    }
+    fn outside(&self, range: &RangeInclusive<usize>) -> Option<&usize> {
+        self.iter().find_map(|value| value.outside(range))
+    }
+}
+
+/// Refuses a setting outside of its range.
+pub(crate) fn expect<T: Ranged>(
+    field: &'static str,
+    value: &T,
+    range: &RangeInclusive<T::Bound>,
+) -> Result<(), LearnError> {
+    let Some(number) = value.outside(range) else { return Ok(()) };
+    let message = format!("{number} is outside of {} to {}", range.start(), range.end());
     Err(LearnError::Config { field, message })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use carrot_scene::{Diagnostics, Source, Syntax};
+/// Ranges that settings share.
+pub(crate) mod range {
+    use std::ops::RangeInclusive;
 
-    fn read(text: &str) -> (Option<PpoConfig>, Vec<String>) {
-        let node = Syntax::parse(&Source::new("scene.ron", text)).unwrap().root();
-        let mut diagnostics = Diagnostics::new();
-        let mut reader = Reader::open(&node, &mut diagnostics).unwrap();
-        let config = PpoConfig::read(&mut reader);
-        reader.finish();
-        (config, diagnostics.iter().map(|d| d.message.clone()).collect())
-    }
-
-    #[test]
-    fn what_is_not_said_keeps_its_default() {
-        let (config, messages) =
-            read("Ppo(gamma: 0.9, hidden: [32], target_kl: Some(0.02), norm_obs: false)");
-        let expected = PpoConfig {
-            gamma: 0.9,
-            hidden: vec![32],
-            target_kl: Some(0.02),
-            norm_obs: false,
-            ..PpoConfig::default()
-        };
-        assert_eq!((config, messages), (Some(expected), Vec::new()));
-    }
-
-    #[test]
-    fn every_mistake_is_reported() {
-        let (config, messages) = read("Ppo(gamma: 1.5, update_epochs: 0, hiden: [32])");
-        assert_eq!((config, messages.len()), (None, 3), "{messages:?}");
-        let (config, messages) = read("Ppo(hidden: [64, 0])");
-        assert_eq!((config, messages), (None, vec!["`hidden`: 0 is outside of 1 to 4096".to_owned()]));
-        let (config, messages) = read("Ppo(target_kl: Some(-1.0))");
-        assert!(config.is_none() && messages[0].contains("target_kl"), "{messages:?}");
-    }
-
-    #[test]
-    fn a_config_built_by_hand_is_checked_too() {
-        assert!(PpoConfig::default().check().is_ok());
-        let config = PpoConfig { learning_rate: f64::NAN, ..PpoConfig::default() };
-        assert!(matches!(config.check(), Err(LearnError::Config { field: "learning_rate", .. })));
-    }
+    pub(crate) const SHARE: RangeInclusive<f32> = 0.0..=1.0;
+    pub(crate) const COUNT: RangeInclusive<usize> = 1..=10_000;
+    pub(crate) const WEIGHT: RangeInclusive<f64> = 0.0..=1e6;
+    pub(crate) const RATE: RangeInclusive<f64> = 0.0..=1.0;
+    pub(crate) const NORM: RangeInclusive<f64> = 1e-9..=1e9;
+    pub(crate) const STEPS: RangeInclusive<u64> = 1..=1_000_000_000_000;
+    pub(crate) const THREADS: RangeInclusive<usize> = 1..=256;
+    pub(crate) const WIDTH: RangeInclusive<usize> = 1..=4_096;
 }
+
+/// A table of settings: `field: Type = default, range;`, the range being left out where any value will do.
+macro_rules! settings {
+    (
+        $(#[$about:meta])*
+        $name:ident {
+            $( $(#[$doc:meta])* $field:ident : $type:ty = $default:expr $(, $range:expr)? ; )*
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(default)]
+        pub struct $name {
+            $( $(#[$doc])* pub $field: $type, )*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $( $field: $default, )* }
+            }
+        }
+
+        impl $name {
+            /// Reads the settings that a scene gives; every mistake is reported, and `None` is returned then.
+            pub fn read(reader: &mut carrot_scene::Reader<'_>) -> Option<Self> {
+                let before = reader.diagnostics().len();
+                let default = Self::default();
+                let config = Self {
+                    $( $field: $crate::config::settings!(@read reader, $field, default $(, $range)?), )*
+                };
+                // What is left are the fields whose range is not that of one number.
+                if let Err($crate::LearnError::Config { field, message }) = config.check() {
+                    let help = format!("leave `{field}` out for the default");
+                    reader.refuse(field, format!("`{field}`: {message}"), help);
+                }
+                (reader.diagnostics().len() == before).then_some(config)
+            }
+
+            /// Refuses settings out of range.
+            ///
+            /// # Errors
+            /// [`LearnError::Config`](crate::LearnError::Config) with the first such setting.
+            pub fn check(&self) -> Result<(), $crate::LearnError> {
+                $( $( $crate::config::expect(stringify!($field), &self.$field, &$range)?; )? )*
+                Ok(())
+            }
+        }
+    };
+    (@read $reader:ident, $field:ident, $default:ident) => {
+        $reader.optional(stringify!($field), $default.$field)
+    };
+    (@read $reader:ident, $field:ident, $default:ident, $range:expr) => {
+        $crate::config::Ranged::read($reader, stringify!($field), $default.$field, $range)
+    };
+}
+pub(crate) use settings;

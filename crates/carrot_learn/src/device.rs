@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use libloading::Library;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::LearnError;
@@ -51,6 +52,16 @@ pub(crate) fn use_threads(threads: usize) {
     if tch::get_num_threads() != threads {
         tch::set_num_threads(threads);
     }
+}
+
+/// Threads for so many pieces of work, as far as there are cores; none where one would do.
+pub(crate) fn own_threads(pieces: usize) -> Result<Option<ThreadPool>, LearnError> {
+    let threads = pieces.min(std::thread::available_parallelism().map_or(1, usize::from));
+    if threads < 2 {
+        return Ok(None);
+    }
+    let builder = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("learner {i}"));
+    builder.build().map(Some).map_err(|error| LearnError::Threads(error.to_string()))
 }
 
 /// Opens the CUDA half of libtorch and keeps it open for the life of the process.

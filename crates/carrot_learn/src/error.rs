@@ -6,6 +6,12 @@ pub enum LearnError {
     /// libtorch refused an operation, for example because memory ran out.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+    /// The system gave no threads.
+    #[error("the learner's threads cannot be started: {0}")]
+    Threads(String),
+    /// A reward could not be scored again.
+    #[error(transparent)]
+    Reward(#[from] carrot_reward::RewardError),
     /// CUDA was asked for and is not there.
     #[error("no CUDA device: {0}")]
     NoCuda(String),
@@ -43,6 +49,12 @@ pub enum LearnError {
 impl LearnError {
     pub(crate) fn checkpoint(part: &str, message: impl std::fmt::Display) -> Self {
         Self::Checkpoint { part: part.into(), message: message.to_string() }
+    }
+
+    /// True when libtorch could not get memory, on the CPU or on a GPU.
+    pub fn is_out_of_memory(&self) -> bool {
+        let words = ["out of memory", "can't allocate memory", "not enough memory"];
+        matches!(self, Self::Torch(error) if words.iter().any(|words| error.to_string().contains(words)))
     }
 
     /// Refuses a buffer whose length does not fit.

@@ -57,6 +57,14 @@ pub(crate) struct Features {
     pub(crate) images: Vec<Tensor>,
 }
 
+impl Features {
+    /// The same, for another network.
+    pub(crate) fn copied(&self) -> Self {
+        let images = self.images.iter().map(Tensor::shallow_clone).collect();
+        Self { vector: self.vector.as_ref().map(Tensor::shallow_clone), images }
+    }
+}
+
 /// A rollout's observations, to gather mini-batches from.
 pub(crate) struct FeatureTable<'a> {
     vector: Option<View<'a>>,

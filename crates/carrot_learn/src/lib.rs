@@ -1,28 +1,39 @@
-//! Learning on libtorch: policies, PPO, observation statistics and reward networks.
+//! Learning on libtorch: policies, PPO, DQN, SAC, observation statistics and reward networks.
 //!
-//! Read [`ppo`] first: execution order is reading order. Nothing here names a task or changes a reward.
+//! Read [`learner`] for what a training drives, then [`ppo`], [`dqn`] or [`sac`]: execution
+//! order is reading order. Nothing here
+//! names a task or changes a reward.
 
 mod adam;
-mod checkpoint;
 mod config;
 mod device;
+pub mod dqn;
 mod error;
 mod features;
-pub mod gae;
-mod metrics;
-mod network;
+mod layers;
+pub mod learner;
+mod memory;
 mod noise;
 mod obs_norm;
+mod off_policy;
 mod params;
+mod parts;
 pub mod ppo;
+pub mod replay;
 mod reward_model;
+pub mod sac;
 mod success_net;
+mod trained;
 mod views;
 
-pub use config::PpoConfig;
+pub use config::LearnerConfig;
 pub use device::Device;
+pub use dqn::{Dqn, DqnConfig};
 pub use error::LearnError;
-pub use metrics::{Counters, UpdateMetrics};
+pub use layers::Activation;
+pub use learner::{Counters, Experience, Learner, Parts, Scalars};
+pub use memory::Memory;
 pub use obs_norm::ObsNorm;
-pub use ppo::Ppo;
+pub use ppo::{Ppo, PpoConfig, Recurrent, UpdateMetrics};
+pub use sac::{Sac, SacConfig};
 pub use success_net::{SuccessNet, SuccessNetConfig, SuccessNetOutput, auc};

@@ -1,6 +1,7 @@
 //! Keyed noise for policies and learners: torch's global generator is never used.
 
-use carrot_sim::{RowKey, Stream, unit_f32};
+use carrot_sim::{KeyedRng, RowKey, Stream, unit_f32};
+use rand::Rng;
 
 const TAU: f32 = std::f32::consts::TAU;
 
@@ -21,9 +22,12 @@ impl StepNoise {
         Self { key, block: ((step >> 32) as u32).wrapping_mul(BLOCKS_PER_EPOCH) }
     }
 
-    /// One uniform draw in [0, 1).
-    pub(crate) fn uniform(self) -> f32 {
-        unit_f32(self.key.words(Stream::Policy, self.block)[0])
+    /// Fills `out` with uniform draws in [0, 1).
+    pub(crate) fn uniforms(self, out: &mut [f32]) {
+        for (i, four) in out.chunks_mut(4).enumerate() {
+            let words = self.key.words(Stream::Policy, self.block.wrapping_add(i as u32));
+            four.iter_mut().zip(words).for_each(|(draw, word)| *draw = unit_f32(word));
+        }
     }
 
     /// Fills `out` with standard normal draws.
@@ -33,6 +37,14 @@ impl StepNoise {
             let (a, b) = (box_muller(words[0], words[1]), box_muller(words[2], words[3]));
             four.copy_from_slice(&[a.0, a.1, b.0, b.1][..four.len()]);
         }
+    }
+}
+
+/// Fills `out` with standard normal draws of a generator.
+pub(crate) fn normals(rng: &mut KeyedRng, out: &mut [f32]) {
+    for two in out.chunks_mut(2) {
+        let (a, b) = box_muller(rng.next_u32(), rng.next_u32());
+        two.copy_from_slice(&[a, b][..two.len()]);
     }
 }
 
@@ -69,6 +81,12 @@ pub(crate) fn best_choice(log_probs: &[f32]) -> usize {
 mod tests {
     use super::*;
 
+    fn uniform(noise: StepNoise) -> f32 {
+        let mut draw = [0.0];
+        noise.uniforms(&mut draw);
+        draw[0]
+    }
+
     #[test]
     fn normals_have_the_moments_of_a_standard_normal() {
         let mut draws = [0.0_f32; 5];
@@ -85,7 +103,7 @@ mod tests {
 
     #[test]
     fn steps_and_envs_draw_apart_also_beyond_32_bits() {
-        let draw = |env, step| StepNoise::new(1, env, step).uniform();
+        let draw = |env, step| uniform(StepNoise::new(1, env, step));
         assert_ne!(draw(0, 5), draw(1, 5));
         assert_ne!(draw(0, 5), draw(0, 6));
         assert_ne!(draw(0, 5), draw(0, 5 + (1 << 32)));
@@ -97,7 +115,7 @@ mod tests {
         let log_probs = [0.2_f32, 0.5, 0.3].map(f32::ln);
         let mut counts = [0_i32; 3];
         for step in 0..10_000 {
-            counts[sample_choice(&log_probs, StepNoise::new(9, 0, step).uniform())] += 1;
+            counts[sample_choice(&log_probs, uniform(StepNoise::new(9, 0, step)))] += 1;
         }
         for (count, expected) in counts.into_iter().zip([2_000, 5_000, 3_000]) {
             assert!((count - expected).abs() < 200, "{counts:?}");

@@ -19,6 +19,8 @@ const INIT_EPISODE: u32 = u32::MAX;
 pub(crate) enum Init {
     /// Orthonormal rows or columns, times a gain.
     Orthogonal(f64),
+    /// Draws spread evenly, up to this distance from zero.
+    Even(f32),
     /// One value.
     Constant(f32),
 }
@@ -54,16 +56,24 @@ impl Params {
     pub(crate) fn new(specs: Vec<ParamSpec>, seed: u64, device: Device) -> Result<Self, LearnError> {
         let mut values = Vec::with_capacity(specs.iter().map(ParamSpec::len).sum());
         for (index, spec) in specs.iter().enumerate() {
+            let key = RowKey { seed, env: index as u32, episode: INIT_EPISODE };
             match spec.init {
                 Init::Constant(value) => values.resize(values.len() + spec.len(), value),
+                Init::Even(bound) => {
+                    let mut rng = key.rng(Stream::Learner);
+                    values.extend((0..spec.len()).map(|_| rng.uniform(-bound, bound)));
+                }
                 Init::Orthogonal(gain) => {
                     let rows = spec.shape[0] as usize;
-                    let key = RowKey { seed, env: index as u32, episode: INIT_EPISODE };
                     values.extend(orthogonal(rows, spec.len() / rows, gain, key));
                 }
             }
         }
-        let flat = View::f32(&values, &[values.len() as i64])?.copied(device)?;
+        Self::over(specs, View::f32(&values, &[values.len() as i64])?.copied(device)?)
+    }
+
+    /// Named parts of a flat tensor.
+    fn over(specs: Vec<ParamSpec>, flat: Tensor) -> Result<Self, LearnError> {
         let leaves = tch::no_grad(|| {
             let mut start = 0;
             let leaf = |spec: &ParamSpec| {
@@ -74,6 +84,22 @@ impl Params {
             specs.iter().map(leaf).collect::<Result<Vec<_>, _>>()
         })?;
         Ok(Self { specs, flat, leaves })
+    }
+
+    /// A copy with a memory of its own, as a target network starts from.
+    pub(crate) fn twin(&self) -> Result<Self, LearnError> {
+        let mut flat = self.flat.f_empty_like()?;
+        flat.f_copy_(&self.flat)?;
+        Self::over(self.specs.clone(), flat)
+    }
+
+    /// The very same values, for another thread.
+    pub(crate) fn shared(&self) -> Self {
+        Self {
+            specs: self.specs.clone(),
+            flat: self.flat.shallow_clone(),
+            leaves: self.leaves.iter().map(Tensor::shallow_clone).collect(),
+        }
     }
 
     /// Names and shapes, in order.
@@ -94,6 +120,20 @@ impl Params {
     /// All values as one tensor that shares memory with the parts.
     pub(crate) fn flat_mut(&mut self) -> &mut Tensor {
         &mut self.flat
+    }
+
+    /// Moves towards another network of the same parts, by a share of the way.
+    ///
+    /// # Source
+    /// Lillicrap et al., "Continuous control with deep reinforcement learning" (2016), algorithm 1.
+    pub(crate) fn follow(&mut self, other: &Self, tau: f64) -> Result<(), LearnError> {
+        tch::no_grad(|| {
+            match tau {
+                1.0 => self.flat.f_copy_(&other.flat)?,
+                _ => drop(self.flat.f_lerp_(&other.flat, tau)?),
+            }
+            Ok(())
+        })
     }
 
     /// The gradient of a loss, in the flat layout.

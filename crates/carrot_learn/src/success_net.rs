@@ -12,9 +12,9 @@ use tch::{Device, Reduction, Tensor};
 
 use crate::LearnError;
 use crate::adam::{Adam, AdamConfig};
-use crate::checkpoint::{read_tensors, write_tensors};
 use crate::device::use_threads;
 use crate::params::{Init, ParamSpec, Params};
+use crate::parts::{read_tensors, write_tensors};
 use crate::views::View;
 
 const WEIGHTS: &str = "success_net.safetensors";

@@ -31,6 +31,14 @@ pub enum PhysicsError {
         /// What would do.
         expected: &'static str,
     },
+    /// A robot that is not what was asked for.
+    #[error("robot `{robot}` is no six-joint arm with a gripper: {why}")]
+    NotAnArm {
+        /// The robot's name.
+        robot: String,
+        /// What is missing.
+        why: String,
+    },
     /// Bytes that are no snapshot of this scene.
     #[error("not a snapshot of this scene: {0}")]
     BadSnapshot(String),

@@ -5,10 +5,11 @@
 //! Handles ([`BodyId`], [`MotorId`], [`SiteId`], [`WatchId`]) are looked up by name once and hold for every row.
 //!
 //! ```
-//! use carrot_physics::HandSpec;
+//! use carrot_physics::{Bench, HandSpec};
 //!
-//! let hand = HandSpec::default().build()?;
-//! let mut row = hand.template.row();
+//! let mut bench = Bench::new(HandSpec::SOLVER, Bench::FRICTION)?;
+//! let hand = HandSpec::default().add_to(&mut bench)?;
+//! let mut row = bench.build().row();
 //! hand.drive(&mut row, [0.1, 0.0, 0.0], 0.05);
 //! row.step(HandSpec::PHYSICS_DT, HandSpec::DECIMATION);
 //! assert!(row.site_velocity(hand.tool)[0] > 0.0);
@@ -16,24 +17,35 @@
 //! ```
 //!
 //! # Units
-//! SI: metres, seconds, kilograms, newtons, joules. The z axis points up.
+//! SI: metres, radians, seconds, kilograms, newtons, newton metres, joules. The z axis points up.
 //!
 //! Nothing outside this crate names rapier: positions are `[f32; 3]`, rotations unit quaternions `[x, y, z, w]`.
 
+mod arm;
+mod bench;
 mod convert;
 mod error;
 mod hand;
+mod hinge;
 mod row;
 mod scene;
 mod snapshot;
 mod spec;
 mod totals;
+mod urdf;
 
+pub use arm::{Arm, ArmSpec};
+pub use bench::{Bench, BoxSpec, CubeSpec, Slider, SliderSpec, Solid};
 pub use error::PhysicsError;
-pub use hand::{CubeSpec, Grip, Hand, HandSpec};
+pub use hand::{Grip, Hand, HandSpec};
 pub use row::PhysicsRow;
 pub use scene::{BodyId, ColliderId, MotorId, SceneBuilder, SiteId, Template, WatchId};
 pub use spec::{
-    BodySpec, ColliderSpec, Drive, JointSpec, Motion, MotorSpec, PlacedShape, Shape, SlideSpec, SolverConfig,
+    Axis, BodySpec, ColliderSpec, Drive, HingeSpec, JointSpec, Motion, MotorSpec, PlacedShape, Shape,
+    SlideSpec, SolverConfig,
 };
 pub use totals::{ContactTotals, MotorTotals};
+pub use urdf::{
+    Collision, Geometry, Hull, Inertial, Joint, JointKind, Link, Origin, RobotModel, UrdfError, UrdfMistake,
+    UrdfMistakes,
+};

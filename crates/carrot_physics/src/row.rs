@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use bevy_ecs::component::Component;
 use rapier3d::prelude::{
-    CCDSolver, CollisionPipeline, JointMotor, PhysicsPipeline, PhysicsWorld, RigidBody, RigidBodyHandle,
+    CCDSolver, CollisionPipeline, JointMotor, MultibodyJointHandle, PhysicsPipeline, PhysicsWorld, RigidBody,
+    RigidBodyHandle,
 };
 
-use crate::convert::{array, pose, quaternion, vector};
-use crate::scene::{BodyId, Motor, MotorId, SiteId, Template, WatchId};
+use crate::convert::{array, pose, quaternion, rotation, vector};
+use crate::hinge;
+use crate::scene::{BodyId, Motor, MotorId, MotorJoint, SiteId, Template, WatchId};
+use crate::spec::{Drive, PlacedShape};
 use crate::totals::{ContactTotals, MotorTotals};
+
+/// A velocity beyond anything that moves (m/s or rad/s).
+const UNREACHABLE: f32 = 1e6;
 
 /// The physics of one env row.
 ///
@@ -64,7 +70,7 @@ impl PhysicsRow {
         }
         self.world.integration_parameters.dt = physics_dt;
         for (velocity, &motor) in self.velocities.iter_mut().zip(&self.template.motors) {
-            *velocity = slide(&self.world, motor).1;
+            *velocity = displacement(&self.world, motor).1;
         }
         for _ in 0..decimation {
             self.world.step();
@@ -94,7 +100,7 @@ impl PhysicsRow {
         for (at, &motor) in self.template.motors.iter().enumerate() {
             // Rapier writes back what the last iteration applied; the others differ little from it.
             let impulse = joint_motor_impulse(&self.world, motor) * iterations;
-            let after = slide(&self.world, motor).1;
+            let after = displacement(&self.world, motor).1;
             self.motors[at].add(impulse, self.velocities[at], after);
             self.velocities[at] = after;
         }
@@ -122,7 +128,7 @@ impl PhysicsRow {
 
     // Commands.
 
-    /// Commands a motor: a velocity (m/s) or a displacement (m), as its [`Drive`](crate::Drive) says.
+    /// Commands a motor: a velocity (m/s, rad/s), a displacement (m, rad) or a force (N, N m), as its [`Drive`] says.
     ///
     /// The command holds until the next one. A number that is not finite marks the row as diverged.
     pub fn command(&mut self, motor: MotorId, target: f32) {
@@ -130,16 +136,65 @@ impl PhysicsRow {
             self.diverged = true;
             return;
         }
-        let Motor { joint, axis, drives_velocity } = self.template.motors[motor.0];
+        let Motor { joint, axis, drive, max_force } = self.template.motors[motor.0];
+        let set = |motor: &mut JointMotor| match drive {
+            Drive::Velocity => motor.target_vel = target,
+            Drive::Position { .. } => motor.target_pos = target,
+            Drive::Force { damping: 0.0 } => {
+                // A velocity that is never reached takes all of the force there is.
+                motor.target_vel = UNREACHABLE.copysign(target);
+                motor.max_force = target.abs().min(max_force);
+            }
+            Drive::Force { damping } => motor.target_vel = target.clamp(-max_force, max_force) / damping,
+        };
+        let joint = match joint {
+            MotorJoint::Impulse(joint) => joint,
+            MotorJoint::Multibody(joint) => {
+                if let Some((multibody, link)) = self.world.multibody_joints.get_mut(joint)
+                    && let Some(link) = multibody.link_mut(link)
+                {
+                    set(&mut link.joint.data.motors[axis]);
+                }
+                return;
+            }
+        };
         let joints = &mut self.world.impulse_joints;
-        let current = |motor: &JointMotor| if drives_velocity { motor.target_vel } else { motor.target_pos };
         // Looking at a joint mutably makes rapier rebuild its constraints, so look first.
-        if joints.get(joint).is_some_and(|joint| current(&joint.data.motors[axis]) == target) {
+        let same = joints.get(joint).is_some_and(|joint| {
+            let current = joint.data.motors[axis];
+            let mut commanded = current;
+            set(&mut commanded);
+            commanded == current
+        });
+        if same {
             return;
         }
         if let Some(joint) = joints.get_mut(joint, false) {
-            let motor = &mut joint.data.motors[axis];
-            if drives_velocity { motor.target_vel = target } else { motor.target_pos = target }
+            set(&mut joint.data.motors[axis]);
+        }
+    }
+
+    /// Where a velocity motor within an articulated body is to be, as its driver last said.
+    ///
+    /// It is kept in the place of the motor's target, which has no stiffness, so that it is part of every snapshot.
+    pub(crate) fn reference(&self, motor: MotorId) -> f32 {
+        let Motor { joint, axis, .. } = self.template.motors[motor.0];
+        let MotorJoint::Multibody(joint) = joint else { return 0.0 };
+        let found = self.world.multibody_joints.get(joint);
+        found
+            .and_then(|(body, link)| body.link(link))
+            .map_or(0.0, |link| link.joint.data.motors[axis].target_pos)
+    }
+
+    /// Says where a velocity motor within an articulated body is to be.
+    pub(crate) fn set_reference(&mut self, motor: MotorId, displacement: f32) {
+        let Motor { joint, axis, .. } = self.template.motors[motor.0];
+        let MotorJoint::Multibody(joint) = joint else { return };
+        if let Some((multibody, link)) = self.world.multibody_joints.get_mut(joint)
+            && let Some(link) = multibody.link_mut(link)
+            && displacement.is_finite()
+        {
+            link.joint.data.motors[axis].target_pos = displacement;
         }
     }
 
@@ -210,17 +265,24 @@ impl PhysicsRow {
         array(body.velocity_at_point(body.position().transform_point(vector(site.offset))))
     }
 
-    /// How far a motor's axis is displaced (m).
+    /// Where a collider is (m) and how it is turned, a unit quaternion `[x, y, z, w]`.
+    pub fn shape_pose(&self, shape: &PlacedShape) -> ([f32; 3], [f32; 4]) {
+        let pose = self.body(shape.body.0).position();
+        let rotation = pose.rotation * rotation(shape.rotation);
+        (array(pose.transform_point(vector(shape.offset))), quaternion(&rotation))
+    }
+
+    /// How far a motor's axis is displaced (m), or its angle from -pi to pi (rad).
     pub fn motor_position(&self, motor: MotorId) -> f32 {
-        slide(&self.world, self.template.motors[motor.0]).0
+        displacement(&self.world, self.template.motors[motor.0]).0
     }
 
-    /// How fast a motor's axis moves (m/s).
+    /// How fast a motor's axis moves (m/s or rad/s).
     pub fn motor_velocity(&self, motor: MotorId) -> f32 {
-        slide(&self.world, self.template.motors[motor.0]).1
+        displacement(&self.world, self.template.motors[motor.0]).1
     }
 
-    /// What a motor did during the last step.
+    /// What a motor did during the last step; nothing within an articulated body, whose impulses rapier keeps to itself.
     pub fn motor(&self, motor: MotorId) -> MotorTotals {
         self.motors[motor.0]
     }
@@ -251,9 +313,16 @@ pub(crate) fn clone_world(world: &PhysicsWorld) -> PhysicsWorld {
 }
 
 /// Displacement and velocity of the second body along one axis of the joint's frame in the first.
-fn slide(world: &PhysicsWorld, motor: Motor) -> (f32, f32) {
-    let Some(joint) = world.impulse_joints.get(motor.joint) else { return (0.0, 0.0) };
+fn displacement(world: &PhysicsWorld, motor: Motor) -> (f32, f32) {
+    let joint = match motor.joint {
+        MotorJoint::Impulse(joint) => joint,
+        MotorJoint::Multibody(joint) => return articulated_displacement(world, joint, motor.axis),
+    };
+    let Some(joint) = world.impulse_joints.get(joint) else { return (0.0, 0.0) };
     let (first, second) = (&world.bodies[joint.body1()], &world.bodies[joint.body2()]);
+    if motor.axis >= 3 {
+        return hinge::angle(first, second, &joint.data);
+    }
     let mut unit = [0.0; 3];
     unit[motor.axis] = 1.0;
     let axis = *first.rotation() * vector(unit);
@@ -263,31 +332,45 @@ fn slide(world: &PhysicsWorld, motor: Motor) -> (f32, f32) {
     ((origin - anchor).dot(axis), velocity.dot(axis))
 }
 
+/// Displacement and velocity of a joint with one axis within an articulated body; angles are not cut at half a turn.
+fn articulated_displacement(world: &PhysicsWorld, joint: MultibodyJointHandle, axis: usize) -> (f32, f32) {
+    let found = world.multibody_joints.get(joint);
+    let Some((multibody, link)) = found.and_then(|(body, link)| Some((body, body.link(link)?))) else {
+        return (0.0, 0.0);
+    };
+    let velocity = multibody.joint_velocity(link);
+    (link.joint.coords()[axis], velocity.iter().next().copied().unwrap_or_default())
+}
+
 /// Impulse on the second body along one axis; rapier's own sign is that of the first.
 fn joint_motor_impulse(world: &PhysicsWorld, motor: Motor) -> f32 {
-    world.impulse_joints.get(motor.joint).map_or(0.0, |joint| -joint.data.motors[motor.axis].impulse)
+    let MotorJoint::Impulse(joint) = motor.joint else { return 0.0 };
+    world.impulse_joints.get(joint).map_or(0.0, |joint| -joint.data.motors[motor.axis].impulse)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use crate::{CubeSpec, HandSpec};
+    use super::MotorJoint;
+    use crate::{Bench, CubeSpec, HandSpec};
     use rapier3d::prelude::Vector;
 
     #[test]
     fn state_that_stops_being_finite_inside_rapier_is_detected_within_its_step() {
-        let hand = HandSpec { cube: Some(CubeSpec::default()), ..HandSpec::default() }.build().unwrap();
-        let cube = hand.cube.unwrap();
+        let mut bench = Bench::new(HandSpec::SOLVER, Bench::FRICTION).unwrap();
+        let hand = HandSpec::default().add_to(&mut bench).unwrap();
+        let cube = bench.cube("cube", CubeSpec::default(), [0.0; 2]).unwrap().body;
+        let template = bench.build();
         let force = Vector::new(f32::NAN, 0.0, 0.0);
         for inject in [0, 1, 2] {
-            let mut row = hand.template.row();
+            let mut row = template.row();
             row.step(HandSpec::PHYSICS_DT, HandSpec::DECIMATION);
             match inject {
                 0 => row.world.bodies.get_mut(cube.0).unwrap().set_linvel(force, false),
                 1 => row.world.bodies.get_mut(cube.0).unwrap().add_force(force, false),
                 _ => {
-                    let joint = row.template.motors[0].joint;
+                    let MotorJoint::Impulse(joint) = row.template.motors[0].joint else { unreachable!() };
                     row.world.impulse_joints.get_mut(joint, false).unwrap().data.motors[0].target_vel =
                         f32::NAN;
                 }

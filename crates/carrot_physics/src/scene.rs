@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use rapier3d::prelude::{
     ColliderBuilder, ColliderHandle, GenericJoint, Group, ImpulseJointHandle, InteractionGroups,
-    InteractionTestMode, JointAxesMask, JointAxis, JointLimits, JointMotor, MotorModel, PhysicsWorld,
-    RigidBodyBuilder, RigidBodyHandle,
+    InteractionTestMode, JointAxesMask, JointAxis, JointLimits, JointMotor, MotorModel, MultibodyJointHandle,
+    PhysicsWorld, RigidBodyBuilder, RigidBodyHandle,
 };
 
-use crate::convert::{pose, vector};
+use crate::convert::{array, pose, vector};
 use crate::error::{PhysicsError, finite, positive};
 use crate::row::PhysicsRow;
-use crate::spec::{BodySpec, ColliderSpec, Drive, JointSpec, Motion, PlacedShape, Shape, SolverConfig};
+use crate::spec::{
+    Axis, BodySpec, ColliderSpec, Drive, JointSpec, Motion, MotorSpec, PlacedShape, Shape, SolverConfig,
+};
 
 /// A body of the scene; the same in every row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +35,21 @@ pub struct SiteId(pub(crate) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WatchId(pub(crate) usize);
 
+/// The joint that a motor drives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum MotorJoint {
+    /// Between two bodies of their own.
+    Impulse(ImpulseJointHandle),
+    /// Within an articulated body.
+    Multibody(MultibodyJointHandle),
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Motor {
-    pub(crate) joint: ImpulseJointHandle,
+    pub(crate) joint: MotorJoint,
     pub(crate) axis: usize,
-    pub(crate) drives_velocity: bool,
+    pub(crate) drive: Drive,
+    pub(crate) max_force: f32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -138,6 +150,12 @@ impl Template {
         self.watch_names.find(name)
     }
 
+    /// The name of a body.
+    pub fn body_name(&self, body: BodyId) -> &str {
+        let at = self.bodies.parts.iter().position(|&part| part == body);
+        at.map_or("", |at| &self.bodies.names[at])
+    }
+
     /// Every collider, in order of insertion.
     pub fn shapes(&self) -> &[PlacedShape] {
         &self.shapes
@@ -146,7 +164,7 @@ impl Template {
 
 /// Collects the parts of a scene.
 pub struct SceneBuilder {
-    template: Template,
+    pub(crate) template: Template,
 }
 
 impl SceneBuilder {
@@ -158,11 +176,17 @@ impl SceneBuilder {
         finite("gravity", &config.gravity)?;
         positive("length_unit", config.length_unit)?;
         positive("iterations", config.iterations as f32)?;
+        positive("sweeps", config.sweeps as f32)?;
+        positive("contact_frequency", config.contact_frequency)?;
         let mut world = PhysicsWorld::new();
         world.gravity = vector(config.gravity);
         let parameters = &mut world.integration_parameters;
         parameters.num_solver_iterations = config.iterations;
+        parameters.num_internal_pgs_iterations = config.sweeps;
+        parameters.num_internal_stabilization_iterations = config.sweeps;
         parameters.length_unit = config.length_unit;
+        parameters.contact_softness.natural_frequency = config.contact_frequency;
+        parameters.contact_recycling = config.recycle_contacts;
         // Without it a joint under load sags by what one sweep leaves over, at every step.
         parameters.warmstart_joints = true;
         // Held only after positions were integrated, a pinched cube creeps out of the fingers by millimetres
@@ -195,6 +219,10 @@ impl SceneBuilder {
             Motion::Fixed => RigidBodyBuilder::fixed(),
             Motion::Dynamic => RigidBodyBuilder::dynamic(),
             Motion::DynamicUpright => RigidBodyBuilder::dynamic().lock_rotations(),
+            Motion::DynamicPlanar(normal) => {
+                let [x, y, z] = [Axis::X, Axis::Y, Axis::Z].map(|axis| axis == normal);
+                RigidBodyBuilder::dynamic().enabled_translations(!x, !y, !z).enabled_rotations(x, y, z)
+            }
         };
         // Rows are never idle long enough for sleep to pay, and waking depends on history.
         let body = builder.pose(pose(spec.position, spec.rotation)).can_sleep(false);
@@ -202,8 +230,18 @@ impl SceneBuilder {
         if spec.motion != Motion::Fixed {
             self.template.dynamic.push(handle);
         }
-        self.template.bodies.insert(name, BodyId(handle))?;
+        self.name_body(name, BodyId(handle))?;
         Ok(BodyId(handle))
+    }
+
+    /// Gives a body its name.
+    pub(crate) fn name_body(&mut self, name: &str, body: BodyId) -> Result<(), PhysicsError> {
+        self.template.bodies.insert(name, body)
+    }
+
+    /// Adds shapes that a drawer will see.
+    pub(crate) fn show(&mut self, shapes: impl IntoIterator<Item = PlacedShape>) {
+        self.template.shapes.extend(shapes);
     }
 
     /// Adds a solid part to a body.
@@ -231,6 +269,16 @@ impl SceneBuilder {
                 }
                 ColliderBuilder::cuboid(x, y, z)
             }
+            Shape::Cylinder { half_height, radius } => {
+                positive("a cylinder's half height", half_height)?;
+                positive("a cylinder's radius", radius)?;
+                // Rapier's stand along y.
+                ColliderBuilder::cylinder(half_height, radius).rotation(vector([
+                    std::f32::consts::FRAC_PI_2,
+                    0.0,
+                    0.0,
+                ]))
+            }
             Shape::Capsule { half_height, radius } => {
                 positive("a capsule's half height", half_height)?;
                 positive("a capsule's radius", radius)?;
@@ -248,7 +296,9 @@ impl SceneBuilder {
             .friction(spec.friction)
             .collision_groups(groups);
         let handle = self.template.world.insert_collider(builder, Some(body.0));
-        self.template.shapes.push(PlacedShape { body, offset: spec.offset, shape: spec.shape });
+        let (offset, shape, groups) = (spec.offset, spec.shape, spec.groups);
+        let rotation = [0.0, 0.0, 0.0, 1.0];
+        self.template.shapes.push(PlacedShape { body, offset, rotation, shape, groups });
         Ok(ColliderId(handle))
     }
 
@@ -280,34 +330,31 @@ impl SceneBuilder {
             joint.limit_axes |= JointAxesMask::from(axis);
             joint.limits[axis as usize] = JointLimits { min, max, impulse: 0.0 };
             if let Some(motor) = &slide.motor {
-                positive("a motor's force", motor.max_force)?;
-                joint.motor_axes |= JointAxesMask::from(axis);
-                let (model, stiffness, damping) = match motor.drive {
-                    // So stiff that the limit of force alone says what the motor can do: under a load of 1 g
-                    // it sags by 10 um/s.
-                    Drive::Velocity => (MotorModel::AccelerationBased, 0.0, 1e6),
-                    Drive::Position { stiffness, damping } => {
-                        positive("a motor's stiffness", stiffness)?;
-                        positive("a motor's damping", damping)?;
-                        (MotorModel::ForceBased, stiffness, damping)
-                    }
-                };
-                let max_force = motor.max_force;
-                joint.motors[axis as usize] =
-                    JointMotor { stiffness, damping, max_force, model, ..JointMotor::default() };
+                drive_axis(&mut joint, axis, motor)?;
             }
         }
 
         let handle = self.template.world.insert_impulse_joint(first.0, second.0, joint);
         for (slide, axis) in spec.slides.iter().zip(AXES) {
             if let Some(motor) = slide.as_ref().and_then(|slide| slide.motor.as_ref()) {
-                let id = MotorId(self.template.motors.len());
-                self.template.motor_names.insert(&motor.name, id)?;
-                let drives_velocity = motor.drive == Drive::Velocity;
-                self.template.motors.push(Motor { joint: handle, axis: axis as usize, drives_velocity });
+                self.name_motor(MotorJoint::Impulse(handle), axis, motor)?;
             }
         }
         Ok(())
+    }
+
+    /// Gives a motor of a joint its name.
+    pub(crate) fn name_motor(
+        &mut self,
+        joint: MotorJoint,
+        axis: JointAxis,
+        spec: &MotorSpec,
+    ) -> Result<MotorId, PhysicsError> {
+        let id = MotorId(self.template.motors.len());
+        self.template.motor_names.insert(&spec.name, id)?;
+        let MotorSpec { drive, max_force, .. } = *spec;
+        self.template.motors.push(Motor { joint, axis: axis as usize, drive, max_force });
+        Ok(id)
     }
 
     /// Names a point fixed to a body.
@@ -339,8 +386,63 @@ impl SceneBuilder {
         Ok(id)
     }
 
+    /// The body that a site is fixed to, and where in its frame (m).
+    pub fn site_place(&self, site: SiteId) -> (BodyId, [f32; 3]) {
+        let Site { body, offset } = self.template.sites[site.0];
+        (BodyId(body), offset)
+    }
+
+    /// Where a body starts (m).
+    pub(crate) fn position(&self, body: BodyId) -> [f32; 3] {
+        self.template.world.bodies.get(body.0).map_or([0.0; 3], |body| array(body.translation()))
+    }
+
+    /// The motor of this name.
+    ///
+    /// # Errors
+    /// See [`Template::body`].
+    pub fn motor(&self, name: &str) -> Result<MotorId, PhysicsError> {
+        self.template.motor(name)
+    }
+
     /// Ends the building.
     pub fn build(self) -> Arc<Template> {
         Arc::new(self.template)
     }
+}
+
+/// Lets a motor drive one axis of a joint.
+pub(crate) fn drive_axis(
+    joint: &mut GenericJoint,
+    axis: JointAxis,
+    spec: &MotorSpec,
+) -> Result<(), PhysicsError> {
+    positive("a motor's force", spec.max_force)?;
+    let rigid = (MotorModel::AccelerationBased, 0.0, 1e6);
+    let (model, stiffness, damping) = match spec.drive {
+        // So stiff that the limit of force alone says what the motor can do: under a load of 1 g
+        // it sags by 10 um/s.
+        Drive::Velocity => rigid,
+        Drive::Position { stiffness, damping } => {
+            positive("a motor's stiffness", stiffness)?;
+            positive("a motor's damping", damping)?;
+            (MotorModel::ForceBased, stiffness, damping)
+        }
+        Drive::Force { damping: 0.0 } => rigid,
+        Drive::Force { damping } => {
+            positive("a motor's damping", damping)?;
+            (MotorModel::ForceBased, 0.0, damping)
+        }
+    };
+    let max_force = match spec.drive {
+        // No command yet.
+        Drive::Force { damping: 0.0 } => 0.0,
+        // Friction has no bound, the command has.
+        Drive::Force { .. } => f32::INFINITY,
+        Drive::Velocity | Drive::Position { .. } => spec.max_force,
+    };
+    joint.motor_axes |= JointAxesMask::from(axis);
+    joint.motors[axis as usize] =
+        JointMotor { stiffness, damping, max_force, model, ..JointMotor::default() };
+    Ok(())
 }

@@ -4,8 +4,8 @@
 //! from the row's own template, so a snapshot can be restored only into a row of the same scene.
 
 use rapier3d::prelude::{
-    BroadPhaseBvh, CCDSolver, ColliderSet, CollisionPipeline, ImpulseJointSet, IslandManager, NarrowPhase,
-    PhysicsPipeline, RigidBodySet,
+    BroadPhaseBvh, CCDSolver, ColliderSet, CollisionPipeline, ImpulseJointSet, IslandManager,
+    MultibodyJointSet, NarrowPhase, PhysicsPipeline, RigidBodySet,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,7 @@ struct StateRef<'a> {
     bodies: &'a RigidBodySet,
     colliders: &'a ColliderSet,
     impulse_joints: &'a ImpulseJointSet,
+    multibody_joints: &'a MultibodyJointSet,
     contacts: &'a [ContactTotals],
     motors: &'a [MotorTotals],
     diverged: bool,
@@ -34,6 +35,7 @@ struct State {
     bodies: RigidBodySet,
     colliders: ColliderSet,
     impulse_joints: ImpulseJointSet,
+    multibody_joints: MultibodyJointSet,
     contacts: Vec<ContactTotals>,
     motors: Vec<MotorTotals>,
     diverged: bool,
@@ -52,6 +54,7 @@ impl PhysicsRow {
             bodies: &self.world.bodies,
             colliders: &self.world.colliders,
             impulse_joints: &self.world.impulse_joints,
+            multibody_joints: &self.world.multibody_joints,
             contacts: &self.contacts,
             motors: &self.motors,
             diverged: self.diverged,
@@ -78,7 +81,9 @@ impl PhysicsRow {
             && state.colliders.len() == scene.colliders.len()
             && scene.colliders.iter().all(|(handle, _)| state.colliders.contains(handle))
             && state.impulse_joints.len() == scene.impulse_joints.len()
-            && scene.impulse_joints.iter().all(|(handle, _)| state.impulse_joints.contains(handle));
+            && scene.impulse_joints.iter().all(|(handle, _)| state.impulse_joints.contains(handle))
+            && scene.multibody_joints.iter().count() == state.multibody_joints.iter().count()
+            && scene.multibody_joints.iter().all(|(handle, ..)| state.multibody_joints.get(handle).is_some());
         if !same_parts {
             return Err(bad("its bodies, joints, motors or watches differ"));
         }
@@ -88,6 +93,7 @@ impl PhysicsRow {
         self.world.bodies = state.bodies;
         self.world.colliders = state.colliders;
         self.world.impulse_joints = state.impulse_joints;
+        self.world.multibody_joints = state.multibody_joints;
         // Workspaces remember the joints of the state that was left.
         self.world.physics_pipeline = PhysicsPipeline::new();
         self.world.collision_pipeline = CollisionPipeline::new();

@@ -1,22 +1,43 @@
 //! Rows are apart from each other, start alike, and continue from bytes.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use carrot_physics::{CubeSpec, Hand, HandSpec, PhysicsError, PhysicsRow};
+use std::sync::Arc;
 
-fn hand() -> Hand {
-    let spec = HandSpec { cube: Some(CubeSpec::default()), start: [0.0, 0.0, 0.05], ..HandSpec::default() };
-    spec.build().unwrap()
+use carrot_physics::{Bench, BodyId, CubeSpec, Hand, HandSpec, PhysicsError, PhysicsRow, Template};
+
+/// A hand, perhaps over a cube.
+struct Scene {
+    template: Arc<Template>,
+    hand: Hand,
+    cube: Option<BodyId>,
+}
+
+impl Scene {
+    fn new(spec: HandSpec, with_cube: bool) -> Self {
+        let mut bench = Bench::new(HandSpec::SOLVER, Bench::FRICTION).unwrap();
+        let hand = spec.add_to(&mut bench).unwrap();
+        let cube = with_cube.then(|| bench.cube("cube", CubeSpec::default(), [0.0; 2]).unwrap().body);
+        Self { template: bench.build(), hand, cube }
+    }
+
+    fn drive(&self, row: &mut PhysicsRow, velocity: [f32; 3], opening: f32) {
+        self.hand.drive(row, velocity, opening);
+    }
+}
+
+fn hand() -> Scene {
+    Scene::new(HandSpec { start: [0.0, 0.0, 0.05], ..HandSpec::default() }, true)
 }
 
 /// A motion with grasps, collisions and limits in it, different for every `phase`.
-fn drive(hand: &Hand, row: &mut PhysicsRow, step: usize, phase: usize) {
+fn drive(hand: &Scene, row: &mut PhysicsRow, step: usize, phase: usize) {
     let wave = |period: usize| ((step + phase) % period) as f32 / period as f32 - 0.5;
     let opening = if (step / 20 + phase).is_multiple_of(2) { 0.09 } else { 0.0 };
     hand.drive(row, [0.3 * wave(17), 0.2 * wave(29), wave(37) - 0.1], opening);
     row.step(HandSpec::PHYSICS_DT, HandSpec::DECIMATION);
 }
 
-fn run(hand: &Hand, row: &mut PhysicsRow, steps: std::ops::Range<usize>, phase: usize) -> Vec<Vec<u8>> {
+fn run(hand: &Scene, row: &mut PhysicsRow, steps: std::ops::Range<usize>, phase: usize) -> Vec<Vec<u8>> {
     steps
         .map(|step| {
             drive(hand, row, step, phase);
@@ -110,7 +131,7 @@ fn bytes_of_something_else_are_refused_and_change_nothing() {
     let hand = hand();
     let mut row = hand.template.row();
     let before = row.snapshot().unwrap();
-    let other_scene = HandSpec::default().build().unwrap().template.row().snapshot().unwrap();
+    let other_scene = Scene::new(HandSpec::default(), false).template.row().snapshot().unwrap();
     let mut longer = before.clone();
     longer.push(0);
     for bytes in [&[][..], &before[..before.len() / 2], &longer, &other_scene] {
@@ -139,7 +160,7 @@ fn numbers_that_are_not_finite_stop_one_row_and_no_other() {
         }
         assert!(rows[0].diverged() && !rows[1].diverged());
         assert!(rows[1].snapshot().unwrap() == expected[29]);
-        let reading = [rows[0].position(cube), rows[0].velocity(cube), rows[0].site(hand.tool)];
+        let reading = [rows[0].position(cube), rows[0].velocity(cube), rows[0].site(hand.hand.tool)];
         assert!(reading.iter().flatten().all(|value| value.is_finite()));
         rows[0].reset();
         assert!(!rows[0].diverged());
@@ -151,11 +172,12 @@ fn numbers_that_are_not_finite_stop_one_row_and_no_other() {
 fn names_are_found_or_named_in_the_error() {
     let hand = hand();
     assert_eq!(hand.template.body("cube").unwrap(), hand.cube.unwrap());
-    assert_eq!(hand.template.motor("z").unwrap(), hand.axes[2]);
-    assert_eq!(hand.template.site("tool").unwrap(), hand.tool);
-    assert_eq!(hand.template.watch("hand_table").unwrap(), hand.table_contact);
+    assert_eq!(hand.template.motor("z").unwrap(), hand.hand.axes[2]);
+    assert_eq!(hand.template.site("tool").unwrap(), hand.hand.tool);
+    assert_eq!(hand.template.watch("hand_table").unwrap(), hand.hand.table_contact);
     let error = hand.template.body("sphere").unwrap_err().to_string();
     assert_eq!(error, "no body is named `sphere`; known: table, palm, finger_left, finger_right, cube");
-    let bad = HandSpec { max_force: f32::NAN, ..HandSpec::default() };
-    assert!(matches!(bad.build(), Err(PhysicsError::BadNumber { .. })));
+    let bad = HandSpec { max_force: [f32::NAN, 1.0, 1.0], ..HandSpec::default() };
+    let mut bench = Bench::new(HandSpec::SOLVER, Bench::FRICTION).unwrap();
+    assert!(matches!(bad.add_to(&mut bench), Err(PhysicsError::BadNumber { .. })));
 }

@@ -17,7 +17,8 @@ use carrot_scene::{Diagnostics, NodeRef, Reader, Source as Text, Span, Syntax};
 use serde::{Deserialize, Serialize};
 
 use crate::combine::{COMBINATOR_DOCS, Combinator};
-use crate::kind::{AnyKind, KindRegistry, RawSlots, Scope};
+use crate::kind::{AnyKind, Kind, KindRegistry, RawSlots, Scope};
+use crate::kinds::Truth;
 use crate::stage::Stage;
 
 /// Where a term's numbers come from; sub-totals are drawn by it.
@@ -164,6 +165,13 @@ impl Graph {
                 Body::Combine(..) => None,
             })
             .collect()
+    }
+
+    /// Whether a term reads the truth channel.
+    pub fn reads_truth(&self) -> bool {
+        let reads =
+            |node: &Node| matches!(&node.body, Body::Term(kind, _) if kind.doc().name == Truth::DOC.name);
+        self.nodes.iter().any(reads)
     }
 
     /// Refuses potentials whose gamma is not the learner's: policy invariance rests on it.

@@ -32,5 +32,5 @@ pub use norm::NormStats;
 pub use plugin::{GraphRoot, RewardPlugin, Term, project};
 pub use rescore::{RecordedSteps, Rescored, rescore, score_transitions};
 pub use revision::{GraphRevision, NodeRevision, Revision};
-pub use score::RolloutView;
+pub use score::{Columns, RolloutView, score};
 pub use stage::{STAGE_DOCS, Stage, StageState};

@@ -98,38 +98,14 @@ pub fn rescore<'r>(
     Ok(result)
 }
 
-/// Scores transitions that need not follow each other, all under one revision: what an exact model of a task is
-/// made of.
-///
-/// # Shapes
-/// All columns of `step` `[N]`; the result's T is N.
-///
-/// # Errors
-/// When a model is missing.
-pub fn score_transitions(
-    graph: &Graph,
-    revision: &GraphRevision,
-    models: &mut RewardModels,
-    catalog: &carrot_sim::SignalCatalog,
-    step: &Transition<'_>,
-) -> Result<Rescored, RewardError> {
-    let raw = raw_columns(graph, models, catalog, step)?;
-    let len = step.terminated.len();
-    let mut result = Rescored::zeroed(graph, len);
-    let columns = Columns { raw: &raw, terminated: step.terminated, cause: step.cause };
-    let mut totals: Vec<&mut [f32]> = result.totals.iter_mut().map(Vec::as_mut_slice).collect();
-    score(graph, revision, &columns, &mut result.outputs, &mut totals);
-    Ok(result)
-}
-
-/// The raw columns of a graph's terms, `[R, N]`.
+/// The raw columns that a graph's terms write for a batch of transitions, `[R, N]`.
 fn raw_columns(
     graph: &Graph,
     models: &mut RewardModels,
     catalog: &carrot_sim::SignalCatalog,
     transition: &Transition<'_>,
 ) -> Result<Vec<f32>, RewardError> {
-    let (len, now) = (transition.terminated.len(), transition.now);
+    let len = transition.terminated.len();
     let columns = graph.nodes.iter().map(|node| match &node.body {
         Body::Term(_, slots) => slots.now.max(slots.before.unwrap_or(0)) + 1,
         Body::Combine(..) => 0,
@@ -142,7 +118,7 @@ fn raw_columns(
             let inputs = input_columns(model.as_ref(), catalog)?;
             let features: Vec<f32> = (0..len)
                 .flat_map(|t| inputs.iter().map(move |&c| (c, t)))
-                .map(|(c, t)| now.column(c)[t])
+                .map(|(c, t)| transition.now.column(c)[t])
                 .collect();
             let out = &mut raw[slots.now * len..][..len];
             model.score(&features, out).map_err(|why| RewardError::Model { name: name.into(), why })?;
@@ -157,6 +133,28 @@ fn raw_columns(
         }
     }
     Ok(raw)
+}
+
+/// Scores transitions that have nothing to do with each other, such as a mini-batch of a replay buffer or those of
+/// an exact model, under one revision; each is scored to the bits that it would have been paid live.
+///
+/// # Errors
+/// When a model or one of its signals is missing.
+pub fn score_transitions(
+    graph: &Graph,
+    revision: &GraphRevision,
+    models: &mut RewardModels,
+    catalog: &carrot_sim::SignalCatalog,
+    transition: &Transition<'_>,
+) -> Result<Rescored, RewardError> {
+    let len = transition.terminated.len();
+    let raw = raw_columns(graph, models, catalog, transition)?;
+    let columns = Columns { raw: &raw, terminated: transition.terminated, cause: transition.cause };
+    let mut outputs = vec![0.0; graph.nodes.len() * len];
+    let mut totals = vec![vec![0.0; len]; graph.groups.len()];
+    let mut slices: Vec<&mut [f32]> = totals.iter_mut().map(Vec::as_mut_slice).collect();
+    score(graph, revision, &columns, &mut outputs, &mut slices);
+    Ok(Rescored { outputs, totals })
 }
 
 /// Scores steps `span` of an episode as a batch of their own.

@@ -1,6 +1,6 @@
 //! Error pages for people: the marked source text with what is wrong and how to put it right.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
@@ -20,6 +20,10 @@ impl Diagnostics {
         let mut pages = String::new();
         for (index, diagnostic) in self.iter().enumerate() {
             pages.push_str(if index == 0 { "" } else { "\n" });
+            if !is_drawable(&diagnostic.document.text, &diagnostic.range) {
+                pages.push_str(&format!("{diagnostic}\n"));
+                continue;
+            }
             let page = Page { diagnostic, excerpt: Excerpt(&diagnostic.document) };
             if handler.render_report(&mut pages, &page).is_err() {
                 // The plain line says the same; a page that cannot be drawn must not hide a mistake.
@@ -28,6 +32,17 @@ impl Diagnostics {
         }
         pages
     }
+}
+
+/// The longest line that is drawn, in bytes; miette cannot draw past column 65,535.
+const MAX_LINE: usize = 4_000;
+
+/// Whether the lines of a place, and one before and after, are short enough to be drawn.
+fn is_drawable(text: &str, range: &Range<usize>) -> bool {
+    let before = text.as_bytes()[..range.start].rsplit(|&byte| byte == b'\n').take(2);
+    let after = text.as_bytes()[range.end..].split(|&byte| byte == b'\n').take(2);
+    let within = text.as_bytes()[range.clone()].split(|&byte| byte == b'\n');
+    before.chain(within).chain(after).all(|line| line.len() <= MAX_LINE)
 }
 
 /// A diagnostic as miette wants to see it.

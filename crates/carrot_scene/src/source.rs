@@ -148,6 +148,13 @@ impl Source {
         Span { source: self.clone(), range: range.start.min(end)..end }
     }
 
+    /// The character at a line and column, both from 1, as a place to point at; past the end it is the end.
+    pub fn span_at(&self, line: usize, column: usize) -> Span {
+        let start = offset_of(self.text(), line, column);
+        let width = self.text()[start..].chars().next().map_or(0, char::len_utf8);
+        self.span(start..start + width)
+    }
+
     /// This text with `range` replaced.
     pub(crate) fn patched(&self, range: Range<usize>, patch: Patch) -> Self {
         let mut text = self.text().to_owned();

@@ -142,6 +142,7 @@ impl Observations {
 /// Where one shard writes one step of a rollout.
 pub(crate) struct StepOut<'a> {
     pub(crate) obs: Vec<PartSliceMut<'a>>,
+    pub(crate) actions: &'a mut [f32],
     pub(crate) raw: Vec<&'a mut [f32]>,
     pub(crate) signals: Vec<&'a mut [f32]>,
     pub(crate) terminated: &'a mut [bool],

@@ -24,8 +24,6 @@ pub const CAUSE_TASK: Cause = 3;
 pub struct Actions {
     /// Numbers per row.
     pub width: usize,
-    /// As the caller gave them.
-    pub given: Vec<f32>,
     /// After clipping to the space; what the task applies.
     pub applied: Vec<f32>,
     /// Elements that clipping changed since the shard was built.
@@ -151,21 +149,20 @@ pub(crate) struct ActionSignals {
     pub(crate) given: SignalId,
 }
 
-/// The action space of the task.
-#[derive(Resource, Debug, Clone)]
-pub(crate) struct ActionBounds(pub(crate) ActionSpace);
-
-/// Clips the action batch to the space, counts clips, and contains non-finite actions.
+/// Clips the given actions `[n, A]` to the space, counts clips and contains what is not finite. Actions are signals
+/// too: as given, and as applied.
 pub(crate) fn take_actions(
-    space: Res<ActionBounds>,
-    mut actions: ResMut<Actions>,
-    mut faults: ResMut<Faults>,
-    mut steps: ColumnMut<StepCount>,
+    given: &[f32],
+    space: &ActionSpace,
+    ids: ActionSignals,
+    actions: &mut Actions,
+    signals: &mut Signals,
+    faults: &mut Faults,
 ) {
-    let Actions { width, given, applied, clipped } = &mut *actions;
+    let Actions { width, applied, clipped } = actions;
     let mut all_finite = true;
     for i in 0..*width {
-        let (low, high) = space.0.bounds(i);
+        let (low, high) = space.bounds(i);
         let (finite, changed) = kernel::clip_strided(given, applied, *width, i, low, high);
         all_finite &= finite;
         *clipped += changed;
@@ -175,22 +172,21 @@ pub(crate) fn take_actions(
             if action.iter().any(|a| !a.is_finite()) {
                 faults.raise(row, FaultSource::Action);
                 for (i, slot) in applied[row * *width..][..*width].iter_mut().enumerate() {
-                    let (low, high) = space.0.bounds(i);
+                    let (low, high) = space.bounds(i);
                     *slot = 0.0_f32.clamp(low, high);
                 }
             }
         }
     }
-    steps.with(|steps| steps.iter_mut().for_each(|s| s.0 += 1));
+    for i in 0..*width {
+        kernel::spread(&applied[i..], *width, signals.target(ids.applied, i));
+        kernel::spread(&given[i..], *width, signals.target(ids.given, i));
+    }
 }
 
-/// Actions are signals too: given and applied.
-pub(crate) fn measure_actions(actions: Res<Actions>, ids: Res<ActionSignals>, mut signals: ResMut<Signals>) {
-    let width = actions.width;
-    for i in 0..width {
-        kernel::spread(&actions.applied[i..], width, signals.target(ids.applied, i));
-        kernel::spread(&actions.given[i..], width, signals.target(ids.given, i));
-    }
+/// The running step counts from its start.
+pub(crate) fn count_steps(mut steps: ColumnMut<StepCount>) {
+    steps.with(|steps| steps.iter_mut().for_each(|s| s.0 += 1));
 }
 
 /// A fresh row has taken no action yet: its action signals are 0.

@@ -26,6 +26,19 @@ pub enum SimError {
     /// More steps were taken than the rollout holds.
     #[error("the rollout is full after {0} steps; begin a new one first")]
     RolloutFull(usize),
+    /// Buffers that do not fit in memory.
+    #[error(
+        "a rollout of {rows} rows and {steps} steps takes {} MiB, more than there is; lower num_envs or num_steps",
+        bytes >> 20
+    )]
+    OutOfMemory {
+        /// Rows of the batch.
+        rows: usize,
+        /// Steps of a rollout.
+        steps: usize,
+        /// Bytes of its buffers.
+        bytes: usize,
+    },
     /// A row that does not exist.
     #[error("row {row} does not exist, the batch has {rows}")]
     NoSuchRow {

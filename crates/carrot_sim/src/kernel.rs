@@ -82,17 +82,22 @@ pub(crate) fn limit(
 
 /// Appends the rows in which one of two flags is set, ascending.
 pub(crate) fn list_set(a: &[bool], b: &[bool], rows: &mut Vec<u32>) {
-    // Eight flags are one word, and the lowest set bit is the first of them.
-    let (a_words, a_rest) = bytemuck::cast_slice::<bool, u8>(a).as_chunks::<8>();
-    let (b_words, b_rest) = bytemuck::cast_slice::<bool, u8>(b).as_chunks::<8>();
-    for (i, (a, b)) in a_words.iter().zip(b_words).enumerate() {
-        let mut flags = u64::from_le_bytes(*a) | u64::from_le_bytes(*b);
+    // 64 flags are one word, and the lowest set bit is the first of them.
+    let (a_blocks, a_rest) = bytemuck::cast_slice::<bool, u8>(a).as_chunks::<64>();
+    let (b_blocks, b_rest) = bytemuck::cast_slice::<bool, u8>(b).as_chunks::<64>();
+    for (i, (a, b)) in a_blocks.iter().zip(b_blocks).enumerate() {
+        let mut flags = 0_u64;
+        for (j, (a, b)) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0).enumerate() {
+            // The product gathers the lowest bits of eight bytes in the highest byte.
+            let bytes = u64::from_le_bytes(*a) | u64::from_le_bytes(*b);
+            flags |= (bytes.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * j);
+        }
         while flags != 0 {
-            rows.push(8 * i as u32 + flags.trailing_zeros() / 8);
+            rows.push(64 * i as u32 + flags.trailing_zeros());
             flags &= flags - 1;
         }
     }
-    let first = 8 * a_words.len();
+    let first = 64 * a_blocks.len();
     let rest = a_rest.iter().zip(b_rest).enumerate().filter(|(_, (a, b))| *a | *b != 0);
     rows.extend(rest.map(|(i, _)| (first + i) as u32));
 }
@@ -103,7 +108,7 @@ mod tests {
 
     #[test]
     fn set_flags_are_listed_in_order_at_any_length() {
-        for len in 0..70 {
+        for len in 0..200 {
             let a: Vec<bool> = (0..len).map(|i| i % 5 == 3).collect();
             let b: Vec<bool> = (0..len).map(|i| i % 7 == 0).collect();
             let mut rows = Vec::new();

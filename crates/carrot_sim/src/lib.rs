@@ -7,6 +7,7 @@ pub mod check;
 pub mod episode;
 pub mod error;
 pub mod frame;
+pub mod goal;
 pub mod intervention;
 mod kernel;
 pub mod mdp;
@@ -30,11 +31,13 @@ pub use episode::{
 };
 pub use error::SimError;
 pub use frame::{Body, Drawing, Frame, Shape, Tiles};
+pub use goal::GoalSpec;
 pub use intervention::{Handle, Intervention};
 pub use mdp::{Mdp, MdpError};
 pub use rollout::{EndRecord, Rollout, SignalLog};
 pub use row::{
-    ActiveRows, Column, ColumnMut, EnvId, Episode, RowKeys, RunSeed, StepCount, row_state, set_row_state,
+    ActiveRows, Column, ColumnMut, EnvId, Episode, RowKeys, RunSeed, StepCount, edit_row_state, row_state,
+    set_row_state,
 };
 pub use seed::{KeyedRng, RowKey, Stream, unit_f32};
 pub use shard::Shard;
@@ -42,5 +45,5 @@ pub use signal::{SignalCatalog, SignalId, SignalKind, SignalSpec, SignalView, Si
 pub use snapshot::RowSnapshot;
 pub use space::{ActionSpace, Element, ObsPart};
 pub use step::{Observe, Restart, Step, StepSystems};
-pub use task::{BatchApp, DefaultReward, Script, ScriptView, Task, TaskSpec, random_action};
+pub use task::{BatchApp, DefaultReward, Script, ScriptFn, ScriptView, Task, TaskSpec, random_action};
 pub use vec_env::{BatchSnapshot, VecEnv, VecEnvConfig};

@@ -5,6 +5,7 @@
 
 use crate::batch::{PartData, PartSliceMut, StepOut};
 use crate::episode::Cause;
+use crate::error::SimError;
 use crate::signal::SignalView;
 use crate::space::ObsPart;
 
@@ -82,9 +83,17 @@ impl Rollout {
         raw_columns: usize,
         signal_columns: usize,
         keep_signals: bool,
-    ) -> Self {
-        let cells = num_steps * num_envs;
-        Self {
+    ) -> Result<Self, SimError> {
+        let cells = num_steps.saturating_mul(num_envs);
+        let flags = 4 * size_of::<bool>() + size_of::<f32>();
+        let floats = action_width + raw_columns + if keep_signals { signal_columns } else { 0 };
+        let obs: usize = parts.iter().map(ObsPart::byte_size).sum();
+        let bytes = cells.saturating_mul(flags + floats * size_of::<f32>() + obs);
+        // A vector that cannot grow ends the process; asking first turns that into an error.
+        if Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
+            return Err(SimError::OutOfMemory { rows: num_envs, steps: num_steps, bytes });
+        }
+        Ok(Self {
             num_steps,
             num_envs,
             filled: 0,
@@ -106,7 +115,7 @@ impl Rollout {
             }),
             signal_columns,
             sizes: parts.iter().map(ObsPart::size).collect(),
-        }
+        })
     }
 
     /// Elements per row of each observation part.
@@ -149,41 +158,38 @@ impl Rollout {
     }
 
     /// Where each shard writes step `t`.
-    pub(crate) fn outs(&mut self, t: usize, bounds: &[usize]) -> Vec<StepOut<'_>> {
+    pub(crate) fn outs<'a>(&'a mut self, t: usize, bounds: &'a [usize]) -> Vec<StepOut<'a>> {
         let n = self.num_envs;
         let cells = t * n..(t + 1) * n;
-        let Self { obs, sizes, raw, raw_columns, signals, signal_columns, .. } = self;
-        let parts = split_parts(obs, sizes, n, t + 1, bounds);
-        let raw = split_columns(&mut raw[t * *raw_columns * n..][..*raw_columns * n], n, bounds);
-        let signals = match signals {
-            Some(log) => {
-                split_columns(&mut log.now[t * *signal_columns * n..][..*signal_columns * n], n, bounds)
-            }
-            None => (1..bounds.len()).map(|_| Vec::new()).collect(),
+        let width = self.actions.len() / (self.num_steps * n);
+        let mut obs = split_parts(&mut self.obs, &self.sizes, n, t + 1, bounds).into_iter();
+        let mut raw = split_columns(block(&mut self.raw, t, self.raw_columns * n), n, bounds).into_iter();
+        let signals = self.signals.as_mut().map(|log| block(&mut log.now, t, self.signal_columns * n));
+        let mut signals = split_columns(signals.unwrap_or_default(), n, bounds).into_iter();
+        let mut actions = split(block(&mut self.actions, t, n * width), bounds, width);
+        let mut terminated = split(&mut self.terminated[cells.clone()], bounds, 1);
+        let mut truncated = split(&mut self.truncated[cells.clone()], bounds, 1);
+        let mut success = split(&mut self.success[cells.clone()], bounds, 1);
+        let mut cause = split(&mut self.cause[cells.clone()], bounds, 1);
+        let mut score = split(&mut self.score[cells], bounds, 1);
+        let out = |_| StepOut {
+            obs: obs.next().unwrap_or_default(),
+            actions: actions.next().unwrap_or_default(),
+            raw: raw.next().unwrap_or_default(),
+            signals: signals.next().unwrap_or_default(),
+            terminated: terminated.next().unwrap_or_default(),
+            truncated: truncated.next().unwrap_or_default(),
+            success: success.next().unwrap_or_default(),
+            cause: cause.next().unwrap_or_default(),
+            score: score.next().unwrap_or_default(),
         };
-        let terminated = split(&mut self.terminated[cells.clone()], bounds);
-        let truncated = split(&mut self.truncated[cells.clone()], bounds);
-        let success = split(&mut self.success[cells.clone()], bounds);
-        let cause = split(&mut self.cause[cells.clone()], bounds);
-        let score = split(&mut self.score[cells], bounds);
-        parts
-            .into_iter()
-            .zip(raw)
-            .zip(signals)
-            .zip(terminated.into_iter().zip(truncated).zip(success))
-            .zip(cause.into_iter().zip(score))
-            .map(|((((obs, raw), signals), ((terminated, truncated), success)), (cause, score))| StepOut {
-                obs,
-                raw,
-                signals,
-                terminated,
-                truncated,
-                success,
-                cause,
-                score,
-            })
-            .collect()
+        bounds.windows(2).map(out).collect()
     }
+}
+
+/// Block `t` of equal blocks.
+fn block(data: &mut [f32], t: usize, len: usize) -> &mut [f32] {
+    &mut data[t * len..(t + 1) * len]
 }
 
 /// Splits the rows of every part at step `t` at shard bounds: `[shard][part]`.
@@ -206,28 +212,25 @@ fn split_parts<'a>(
     shards
 }
 
-/// Splits one value per row at shard bounds.
-pub(crate) fn split<'a, T>(mut rest: &'a mut [T], bounds: &[usize]) -> Vec<&'a mut [T]> {
-    bounds
-        .windows(2)
-        .map(|pair| {
-            let (own, tail) = std::mem::take(&mut rest).split_at_mut(pair[1] - pair[0]);
-            rest = tail;
-            own
-        })
-        .collect()
+/// Splits `width` values per row at shard bounds.
+fn split<'a, T>(
+    mut rest: &'a mut [T],
+    bounds: &'a [usize],
+    width: usize,
+) -> impl Iterator<Item = &'a mut [T]> {
+    bounds.windows(2).map(move |pair| {
+        let (own, tail) = std::mem::take(&mut rest).split_at_mut((pair[1] - pair[0]) * width);
+        rest = tail;
+        own
+    })
 }
 
 /// Splits columns `[C, N]` at shard bounds: `[shard][column]`.
-pub(crate) fn split_columns<'a>(
-    data: &'a mut [f32],
-    rows: usize,
-    bounds: &[usize],
-) -> Vec<Vec<&'a mut [f32]>> {
+fn split_columns<'a>(data: &'a mut [f32], rows: usize, bounds: &'a [usize]) -> Vec<Vec<&'a mut [f32]>> {
     let columns = data.len() / rows.max(1);
     let mut shards: Vec<Vec<_>> = (1..bounds.len()).map(|_| Vec::with_capacity(columns)).collect();
     for column in data.chunks_exact_mut(rows) {
-        for (shard, own) in shards.iter_mut().zip(split(column, bounds)) {
+        for (shard, own) in shards.iter_mut().zip(split(column, bounds, 1)) {
             shard.push(own);
         }
     }

@@ -72,9 +72,18 @@ pub fn row_state<T: Component>(world: &World, row: usize) -> Option<&T> {
 
 /// Overwrites a component of one row; false when there is no such row or column.
 pub fn set_row_state<T: Component<Mutability = Mutable>>(world: &mut World, row: usize, value: T) -> bool {
+    edit_row_state(world, row, |slot| *slot = value)
+}
+
+/// Changes a component of one row in place; false when there is no such row or column.
+pub fn edit_row_state<T: Component<Mutability = Mutable>>(
+    world: &mut World,
+    row: usize,
+    edit: impl FnOnce(&mut T),
+) -> bool {
     let entity = world.get_resource::<RowEntities>().and_then(|rows| rows.0.get(row).copied());
     let slot = entity.and_then(|entity| world.get_mut::<T>(entity));
-    slot.map(|mut slot| *slot = value).is_some()
+    slot.map(|mut slot| edit(&mut slot)).is_some()
 }
 
 /// The key columns of all rows.

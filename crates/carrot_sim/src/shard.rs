@@ -6,9 +6,7 @@ use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;
 
 use crate::batch::{Observations, PartData, PartSliceMut, StepOut};
-use crate::episode::{
-    self, ActionBounds, ActionSignals, Actions, EndedRows, Ends, FaultLog, Faults, MaxSteps, RawColumns,
-};
+use crate::episode::{self, ActionSignals, Actions, EndedRows, Ends, FaultLog, Faults, MaxSteps, RawColumns};
 use crate::error::SimError;
 use crate::frame::{Frame, Watch, draw_row, record_frames};
 use crate::intervention::{Handles, Intervention, Pending, intervene, observe_rows};
@@ -16,13 +14,16 @@ use crate::rollout::EndRecord;
 use crate::row::{ActiveRows, EnvId, Episode, RowEntities, RunSeed, StepCount};
 use crate::signal::Signals;
 use crate::snapshot::{RowCodecs, RowSnapshot};
-use crate::space::ObsPart;
+use crate::space::{ActionSpace, ObsPart};
 use crate::step::{BatchSystems, Observe, Restart, Step, StepSystems, add_schedules};
 use crate::task::{BatchApp, Task, TaskPlugin};
 
 /// A block of rows with its world.
 pub struct Shard {
     world: World,
+    step: Schedule,
+    restart: Schedule,
+    space: ActionSpace,
     rows: Vec<Entity>,
     first_env: usize,
     part_sizes: Vec<usize>,
@@ -64,13 +65,12 @@ impl Plugin for SimPlugin {
         // The first reset begins episode 0.
         app.add_row_state(EnvId(0)).add_row_state(Episode(u32::MAX)).add_row_state(StepCount(0));
         app.add_systems(Restart, episode::begin_episodes);
-        app.add_systems(Observe, episode::clear_action_signals.in_set(BatchSystems::MeasureActions));
+        app.add_systems(Observe, episode::clear_action_signals.in_set(BatchSystems::ClearActions));
         app.add_step_systems(StepSystems::Intervene, intervene);
         app.add_systems(
             Step,
             (
-                episode::take_actions.in_set(BatchSystems::TakeActions),
-                episode::measure_actions.in_set(BatchSystems::MeasureActions),
+                episode::count_steps.in_set(BatchSystems::CountSteps),
                 episode::limit_steps.in_set(BatchSystems::LimitSteps),
                 (episode::contain_faults, episode::list_ended_rows).chain().in_set(BatchSystems::CloseStep),
                 record_frames.in_set(BatchSystems::KeepFrames),
@@ -97,18 +97,12 @@ impl Shard {
         let width = spec.action.width();
         world.insert_resource(Signals::new(catalog.width(), rows));
         world.insert_resource(Observations::new(&spec.observation, rows));
-        world.insert_resource(Actions {
-            width,
-            given: vec![0.0; rows * width],
-            applied: vec![0.0; rows * width],
-            clipped: 0,
-        });
+        world.insert_resource(Actions { width, applied: vec![0.0; rows * width], clipped: 0 });
         let actions = catalog.width() - 2 * width;
         world.insert_resource(ActionSignals {
             applied: crate::SignalId(actions),
             given: crate::SignalId(actions + width),
         });
-        world.insert_resource(ActionBounds(spec.action.clone()));
         app.add_plugins(TaskPlugin(task.clone()));
         install(&mut app);
         app.finish();
@@ -128,7 +122,21 @@ impl Shard {
         };
         let part_sizes = spec.observation.iter().map(ObsPart::size).collect();
         let keys = world.query();
-        Self { world, rows: entities, first_env, part_sizes, keys, ended }
+        // Taking a schedule out of the world and putting it back at every step costs more than a system does.
+        let mut schedules = world.resource_mut::<Schedules>();
+        let step = schedules.remove(Step).unwrap_or_default();
+        let restart = schedules.remove(Restart).unwrap_or_default();
+        Self {
+            world,
+            step,
+            restart,
+            space: spec.action.clone(),
+            rows: entities,
+            first_env,
+            part_sizes,
+            keys,
+            ended,
+        }
     }
 
     /// Number of rows.
@@ -159,7 +167,7 @@ impl Shard {
             Some(list) => ActiveRows::listed(total, list),
             None => ActiveRows::all(total),
         };
-        self.world.run_schedule(Restart);
+        self.restart.run(&mut self.world);
         self.world.run_schedule(Observe);
         self.world.resource_mut::<Signals>().measure_into_now(true);
         self.world.resource_mut::<ActiveRows>().take_list().unwrap_or_default()
@@ -167,8 +175,9 @@ impl Shard {
 
     /// One step of every row; ended rows begin a new episode when `autoreset` is set.
     pub(crate) fn step(&mut self, t: u32, actions: &[f32], autoreset: bool, out: &mut StepOut<'_>) {
-        self.world.resource_mut::<Actions>().given.copy_from_slice(actions);
-        self.world.run_schedule(Step);
+        out.actions.copy_from_slice(actions);
+        self.take_actions(actions);
+        self.step.run(&mut self.world);
         self.write_step(out);
         let ended = std::mem::take(&mut self.world.resource_mut::<EndedRows>().0);
         self.collect_ended(t, &ended);
@@ -187,6 +196,17 @@ impl Shard {
             self.world.resource_mut::<EndedRows>().0 = ended;
         }
         self.write_observations(&mut out.obs);
+    }
+
+    fn take_actions(&mut self, given: &[f32]) {
+        let space = &self.space;
+        self.world.resource_scope(|world, mut actions: Mut<Actions>| {
+            world.resource_scope(|world, mut signals: Mut<Signals>| {
+                let ids = *world.resource::<ActionSignals>();
+                let mut faults = world.resource_mut::<Faults>();
+                episode::take_actions(given, space, ids, &mut actions, &mut signals, &mut faults);
+            });
+        });
     }
 
     fn write_step(&mut self, out: &mut StepOut<'_>) {

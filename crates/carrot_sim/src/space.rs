@@ -53,6 +53,15 @@ impl ObsPart {
     pub fn size(&self) -> usize {
         self.shape.iter().product()
     }
+
+    /// Bytes per row.
+    pub fn byte_size(&self) -> usize {
+        self.size()
+            * match self.element {
+                Element::F32 => size_of::<f32>(),
+                Element::U8 => 1,
+            }
+    }
 }
 
 /// What an agent may do.
@@ -62,6 +71,13 @@ pub enum ActionSpace {
     Discrete {
         /// Name of each choice, in order.
         names: Vec<String>,
+    },
+    /// One choice for each of several elements.
+    MultiDiscrete {
+        /// Name of each element.
+        names: Vec<String>,
+        /// Names of the choices of each element, in order.
+        choices: Vec<Vec<String>>,
     },
     /// A vector of floats within bounds.
     Continuous {
@@ -82,18 +98,28 @@ impl ActionSpace {
         Self::Discrete { names: names.iter().map(|n| n.to_string()).collect() }
     }
 
+    /// Multi-discrete space from the name and choices of each element.
+    pub fn multi_discrete(elements: &[(&str, &[&str])]) -> Self {
+        let owned = |names: &[&str]| names.iter().map(|n| n.to_string()).collect();
+        Self::MultiDiscrete {
+            names: elements.iter().map(|(name, _)| name.to_string()).collect(),
+            choices: elements.iter().map(|(_, choices)| owned(choices)).collect(),
+        }
+    }
+
     /// Numbers per row that hold one action: 1 when discrete.
     pub fn width(&self) -> usize {
         match self {
             Self::Discrete { .. } => 1,
-            Self::Continuous { names, .. } => names.len(),
+            Self::MultiDiscrete { names, .. } | Self::Continuous { names, .. } => names.len(),
         }
     }
 
-    /// Number of choices of a discrete space.
-    pub fn choices(&self) -> Option<usize> {
+    /// Number of choices of element `i`; `None` when it is a float.
+    pub fn choices(&self, i: usize) -> Option<usize> {
         match self {
             Self::Discrete { names } => Some(names.len()),
+            Self::MultiDiscrete { choices, .. } => Some(choices[i].len()),
             Self::Continuous { .. } => None,
         }
     }
@@ -102,6 +128,7 @@ impl ActionSpace {
     pub fn bounds(&self, i: usize) -> (f32, f32) {
         match self {
             Self::Discrete { names } => (0.0, names.len() as f32 - 1.0),
+            Self::MultiDiscrete { choices, .. } => (0.0, choices[i].len() as f32 - 1.0),
             Self::Continuous { low, high, .. } => (low[i], high[i]),
         }
     }
@@ -110,7 +137,7 @@ impl ActionSpace {
     pub fn element_names(&self) -> Vec<String> {
         match self {
             Self::Discrete { .. } => vec!["action".into()],
-            Self::Continuous { names, .. } => names.clone(),
+            Self::MultiDiscrete { names, .. } | Self::Continuous { names, .. } => names.clone(),
         }
     }
 }

@@ -35,7 +35,7 @@ pub enum StepSystems {
     /// Scripted or hand edits -> state. Edits re-measure into `before`, so a reward never pays for a
     /// teleport. Not for actions.
     Intervene,
-    /// Action batch -> actuators. Clipping to the space happens here and is counted. Not for dynamics.
+    /// Action batch, already clipped to the space -> actuators. Not for dynamics.
     Act,
     /// Actuators and state -> state; `decimation` substeps of `physics_dt`. A row whose state stops being
     /// finite raises a fault here and never spreads. Not for measuring or ending.
@@ -58,10 +58,10 @@ pub enum StepSystems {
 /// The batch's own systems stand between the public sets, so that a task never has to order against them.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum BatchSystems {
-    /// Clips the actions, before `Act`.
-    TakeActions,
-    /// Measures the actions, before `Measure`.
-    MeasureActions,
+    /// Counts the step, before `Act`.
+    CountSteps,
+    /// Zeroes the action signals of fresh rows, before `Measure` of `Observe`.
+    ClearActions,
     /// Truncates at the step limit, after the task's own `Terminate`.
     LimitSteps,
     /// Contains faults and lists ended rows, after `Reward`.
@@ -77,13 +77,13 @@ pub(crate) fn add_schedules(app: &mut App) {
     let mut step = strict(Step);
     step.configure_sets(
         (
-            (Intervene, TakeActions, Act, Simulate, MeasureActions, Measure, Track).chain(),
+            (Intervene, CountSteps, Act, Simulate, Measure, Track).chain(),
             (Terminate, LimitSteps, Reward, CloseStep, Record, KeepFrames, Sense).chain(),
         )
             .chain(),
     );
     let mut observe = strict(Observe);
-    observe.configure_sets((MeasureActions, Measure, Track, Sense).chain());
+    observe.configure_sets((ClearActions, Measure, Track, Sense).chain());
     app.add_schedule(step).add_schedule(strict(Restart)).add_schedule(observe);
 }
 

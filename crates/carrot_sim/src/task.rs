@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::episode::{CAUSE_FAULT, CAUSE_NONE, CAUSE_TASK, CAUSE_TIME_LIMIT, Cause};
 use crate::frame::{DrawRow, Drawing};
+use crate::goal::GoalSpec;
 use crate::intervention::{Handle, Handles, SetHandle};
 use crate::mdp::{Mdp, MdpError};
 use crate::seed::{RowKey, Stream};
@@ -121,6 +122,9 @@ impl TaskSpec {
                 };
                 let (name, kind, unit) = match &self.action {
                     ActionSpace::Discrete { .. } => (prefix.to_string(), SignalKind::Category, ""),
+                    ActionSpace::MultiDiscrete { .. } => {
+                        (format!("{prefix}_{element}"), SignalKind::Category, "")
+                    }
                     ActionSpace::Continuous { units, .. } => {
                         (format!("{prefix}_{element}"), SignalKind::Scalar, units[i].as_str())
                     }
@@ -161,6 +165,11 @@ pub trait Task: Send + Sync + 'static {
     /// Adds row state and systems to the app of one shard.
     fn build(&self, app: &mut App);
 
+    /// What a goal task counts as reached; `None` where episodes have no goal of their own.
+    fn goal(&self) -> Option<GoalSpec> {
+        None
+    }
+
     /// The task as an exact model, with the layout that the key draws where layouts differ.
     ///
     /// # Errors
@@ -175,7 +184,7 @@ pub fn random_action(space: &ActionSpace, key: RowKey, step: u32, action: &mut [
     // Sixteen blocks a step leave room for wide actions and for rejected draws.
     let mut rng = key.rng_at(Stream::Script, step.wrapping_mul(16));
     for (i, slot) in action.iter_mut().enumerate() {
-        *slot = match space.choices() {
+        *slot = match space.choices(i) {
             Some(n) => rng.below(n as u32) as f32,
             None => {
                 let (low, high) = space.bounds(i);

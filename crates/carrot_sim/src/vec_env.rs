@@ -91,7 +91,7 @@ impl VecEnv {
             raw_columns,
             catalog.width(),
             config.keep_signals,
-        );
+        )?;
         let mut env = Self { task, config, catalog, shards, bounds, threads, rollout };
         env.reset(None)?;
         Ok(env)
@@ -215,7 +215,6 @@ impl VecEnv {
         if t == self.config.num_steps {
             return Err(SimError::RolloutFull(t));
         }
-        self.rollout.actions[t * n * width..][..n * width].copy_from_slice(actions);
         let autoreset = self.config.autoreset;
         let bounds = &self.bounds;
         let mut outs = self.rollout.outs(t, bounds);

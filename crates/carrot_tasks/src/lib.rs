@@ -8,9 +8,13 @@ use std::sync::Arc;
 use carrot_sim::Task;
 
 pub mod control;
+mod drawing;
 pub mod gridworld;
 pub mod manipulation;
 pub mod math;
+mod params;
+
+pub use params::{BuiltTask, read_task};
 
 /// Builds a task.
 type BuildTask = fn() -> Arc<dyn Task>;
@@ -19,6 +23,13 @@ type BuildTask = fn() -> Arc<dyn Task>;
 const TASKS: &[(&str, BuildTask)] = &[
     (control::cart_pole::NAME, || Arc::new(control::cart_pole::CartPole::default())),
     (control::mountain_car::NAME, || Arc::new(control::mountain_car::MountainCar::default())),
+    (control::mountain_car_continuous::NAME, || {
+        Arc::new(control::mountain_car_continuous::MountainCarContinuous::default())
+    }),
+    (control::pendulum::NAME, || Arc::new(control::pendulum::Pendulum::default())),
+    (control::acrobot::NAME, || Arc::new(control::acrobot::Acrobot::default())),
+    (control::reacher::NAME, || Arc::new(control::reacher::Reacher::default())),
+    (control::ball_balance::NAME, || Arc::new(control::ball_balance::BallBalance::default())),
     (gridworld::empty::NAME, || Arc::new(gridworld::empty::task())),
     (gridworld::door_key::NAME_8X8, || Arc::new(gridworld::door_key::task_8x8())),
     (gridworld::door_key::NAME_16X16, || Arc::new(gridworld::door_key::task_16x16())),
@@ -36,6 +47,12 @@ const TASKS: &[(&str, BuildTask)] = &[
     (gridworld::tabular::cliff_walking::NAME, || Arc::new(gridworld::tabular::cliff_walking::task())),
     (gridworld::tabular::taxi::NAME, || Arc::new(gridworld::tabular::taxi::task())),
     (manipulation::reach::NAME, || Arc::new(manipulation::reach::Reach::default())),
+    (manipulation::push::NAME, || Arc::new(manipulation::push::Push::default())),
+    (manipulation::pick_place::NAME, || Arc::new(manipulation::pick_place::PickPlace::default())),
+    (manipulation::button_press::NAME, || Arc::new(manipulation::button_press::ButtonPress::default())),
+    (manipulation::drawer_open::NAME, || Arc::new(manipulation::drawer_open::DrawerOpen::default())),
+    (manipulation::stack::NAME, || Arc::new(manipulation::stack::Stack::default())),
+    (manipulation::peg_insert::NAME, || Arc::new(manipulation::peg_insert::PegInsert::default())),
 ];
 
 /// Names of all tasks.

@@ -28,6 +28,13 @@ pub fn sin_cos(x: f32) -> (f32, f32) {
     (f32::from_bits(a.to_bits() ^ flip_a), f32::from_bits(b.to_bits() ^ flip_b))
 }
 
+/// The same direction as an angle between -pi and pi, for |x| up to 1,000 radians.
+#[inline(always)]
+pub fn wrap_angle(x: f32) -> f32 {
+    let turns = (x * (0.25 * FRAC_2_PI) + ROUND) - ROUND;
+    ((x - turns * (4.0 * HALF_PI[0])) - turns * (4.0 * HALF_PI[1])) - turns * (4.0 * HALF_PI[2])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +55,18 @@ mod tests {
             assert!((f64::from(sin) - libm::sin(f64::from(x))).abs() < 2e-7, "{x}");
             assert!((f64::from(cos) - libm::cos(f64::from(x))).abs() < 2e-7, "{x}");
         }
+    }
+
+    #[test]
+    fn a_wrapped_angle_points_where_the_angle_did() {
+        for i in -100_000..=100_000 {
+            let x = i as f32 * 1e-2;
+            let wrapped = wrap_angle(x);
+            assert!(wrapped.abs() <= std::f32::consts::PI, "{x}: {wrapped}");
+            let exact = f64::from(x) - std::f64::consts::TAU * (f64::from(x) / std::f64::consts::TAU).round();
+            assert!((f64::from(wrapped) - exact).abs() < 1e-6, "{x}: {wrapped}, {exact}");
+        }
+        assert!((-31..=31).map(|i| i as f32 * 0.1).all(|x| wrap_angle(x) == x), "what needs no wrap stays");
     }
 
     #[test]

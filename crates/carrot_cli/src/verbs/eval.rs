@@ -49,7 +49,7 @@ impl Eval {
         let actor = match script {
             Some(script) => Actor::Script(script),
             None if self.actor == RANDOM => Actor::Random,
-            None => Actor::Policy { ppo: trainer.ppo(), explore: false },
+            None => Actor::Policy { learner: trainer.learner(), explore: false },
         };
         let spec = setup.scene.evaluation;
         let episodes = self.episodes.unwrap_or(spec.episodes) as usize;

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod audit;
 mod bench;
 mod check;
 mod demo;
@@ -11,6 +12,7 @@ mod mdp;
 mod report;
 mod rescore;
 mod resume;
+mod robot;
 mod tasks;
 mod train;
 
@@ -28,6 +30,8 @@ pub(crate) enum Verb {
     /// List kinds, stages and combinators of rewards, or show the page of one
     #[command(subcommand)]
     Kinds(kinds::Kinds),
+    /// Play a task's scripts under its rewards: which one pays a failure more than the expert?
+    Audit(audit::Audit),
     /// Train an agent as a scene says
     Train(train::Train),
     /// Go on with a run that was stopped or killed
@@ -40,6 +44,9 @@ pub(crate) enum Verb {
     Report(report::Report),
     /// Check a scene, a run folder or a task
     Check(check::Check),
+    /// Check a robot's file
+    #[command(subcommand)]
+    Robot(robot::Robot),
     /// Fit a reward model to the truth of scripted episodes
     FitReward(fit_reward::FitReward),
     /// Solve a task exactly: what the best policy of each reward earns, and how often it succeeds
@@ -59,12 +66,14 @@ impl Verb {
         match self {
             Self::Tasks(verb) => verb.run(output),
             Self::Kinds(verb) => verb.run(output),
+            Self::Audit(verb) => verb.run(output),
             Self::Train(verb) => verb.run(output),
             Self::Resume(verb) => verb.run(output),
             Self::Eval(verb) => verb.run(output),
             Self::Rescore(verb) => verb.run(output),
             Self::Report(verb) => verb.run(output),
             Self::Check(verb) => verb.run(output),
+            Self::Robot(verb) => verb.run(output),
             Self::FitReward(verb) => verb.run(output),
             Self::Mdp(verb) => verb.run(output),
             Self::Doctor(verb) => verb.run(output),

@@ -131,9 +131,11 @@ fn part_text(part: &ObsPart) -> String {
 
 fn action_text(action: &ActionSpace) -> String {
     match action {
-        ActionSpace::Discrete { names } => {
-            let choices = names.iter().enumerate().map(|(i, name)| format!("{i} {name}"));
-            choices.collect::<Vec<_>>().join(", ")
+        ActionSpace::Discrete { names } => choices_text(names),
+        ActionSpace::MultiDiscrete { names, choices } => {
+            let elements = names.iter().zip(choices);
+            let text = elements.map(|(name, choices)| format!("{name}: {}", choices_text(choices)));
+            text.collect::<Vec<_>>().join("; ")
         }
         ActionSpace::Continuous { names, units, low, high } => {
             let elements = names.iter().zip(units).zip(low.iter().zip(high));
@@ -141,4 +143,8 @@ fn action_text(action: &ActionSpace) -> String {
             text.map(|element| element.trim_end().to_string()).collect::<Vec<_>>().join(", ")
         }
     }
+}
+
+fn choices_text(names: &[String]) -> String {
+    names.iter().enumerate().map(|(i, name)| format!("{i} {name}")).collect::<Vec<_>>().join(", ")
 }

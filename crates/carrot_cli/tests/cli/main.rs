@@ -46,7 +46,7 @@ fn entries(folder: &Path) -> Vec<String> {
     names
 }
 
-const VERBS: [&[&str]; 16] = [
+const VERBS: [&[&str]; 17] = [
     &["tasks", "list"],
     &["tasks", "show"],
     &["kinds", "list"],
@@ -61,6 +61,7 @@ const VERBS: [&[&str]; 16] = [
     &["mdp"],
     &["doctor"],
     &["bench", "step"],
+    &["bench", "learn"],
     &["demo"],
     &[],
 ];
@@ -176,6 +177,19 @@ fn a_task_is_solved_exactly() {
 }
 
 #[test]
+fn a_robot_is_checked() {
+    let here = tempfile::tempdir().unwrap();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/robots/six_joint_arm.urdf");
+    let (found, code) = json(here.path(), &["robot", "check", file]);
+    assert_eq!((code, found["ok"].as_bool(), found["colliders"].as_u64()), (Some(0), Some(true), Some(9)));
+    assert_eq!(found["joints"][2]["limits"], serde_json::json!([0.1, 2.7]), "{found}");
+    let text = succeed(here.path(), &["robot", "check", file]);
+    for expected in ["13.800 kg", "elbow_pitch", "0.1 to 2.7 rad", "90 N m", "2.6 rad/s", "mesh"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
 fn the_doctor_finds_libtorch() {
     let here = tempfile::tempdir().unwrap();
     let (findings, code) = json(here.path(), &["doctor"]);
@@ -229,6 +243,7 @@ fn speed_is_measured_for_one_case() {
         ];
         let (rates, code) = json(here.path(), &args);
         assert_eq!(code, Some(0), "{rates}");
-        assert!(rates[0]["median"].as_f64().unwrap() > 0.0, "{rates}");
+        let rate = &rates[0]["own"][0]["rates"]["per_sec"];
+        assert!(rate["median"].as_f64().unwrap() > 0.0, "{rates}");
     }
 }

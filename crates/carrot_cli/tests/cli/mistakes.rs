@@ -104,6 +104,7 @@ fn names_on_command_lines() {
         (&["check", "CartPole-v2"], "CartPole-v1"),
         (&["bench", "step", "--task", "CartPole"], "CartPole-v1"),
         (&["bench", "step", "--reward", "shapd"], "shaped"),
+        (&["bench", "learn", "--task", "Empty-8x9"], "Empty-8x8"),
     ] {
         let (document, code) = json(here.path(), args);
         let mistake = first(&document);
@@ -167,6 +168,50 @@ fn files_and_folders_that_are_not_there_or_something_else() {
         assert_eq!(entries(here.path()), ["empty", "scene.ron"], "{args:?}");
         assert!(entries(&here.path().join("empty")).is_empty(), "{args:?}");
     }
+}
+
+#[test]
+fn a_rollout_beyond_memory_is_refused_before_anything_is_written() {
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("scene.ron"), SCENE).unwrap();
+    let args = [
+        "train",
+        "scene.ron",
+        "batch.num_envs=262144",
+        "batch.num_steps=65536",
+        "learner.total_steps=1000000",
+    ];
+    // Terabytes: the largest batch of the largest rollouts, with every signal kept.
+    let (document, code) = json(here.path(), &args);
+    assert_eq!((code, document["error"]["exit_code"].as_i64()), (Some(5), Some(5)), "{document:#}");
+    assert!(document["error"]["message"].as_str().unwrap().contains("num_envs"));
+    assert_eq!(entries(here.path()), ["scene.ron"]);
+}
+
+#[test]
+fn in_robots() {
+    let here = tempfile::tempdir().unwrap();
+    let robot = r#"<robot name="r">
+  <link name="base"/>
+  <link name="arm"><collision><geometry><mesh filename="../arm.stl"/></geometry></collision></link>
+  <joint name="turn" type="fixed"><parent link="bsae"/><child link="arm"/></joint>
+</robot>"#;
+    fs::write(here.path().join("robot.urdf"), robot).unwrap();
+    let (document, code) = json(here.path(), &["robot", "check", "robot.urdf"]);
+    let mistakes: Vec<_> = document["error"]["diagnostics"].as_array().unwrap().iter().collect();
+    let brief = |m: &&Value| (m["code"].clone(), m["line"].as_u64(), m["column"].as_u64());
+    assert_eq!(
+        (code, mistakes.iter().map(brief).collect::<Vec<_>>()),
+        (
+            Some(2),
+            vec![("path_escape".into(), Some(3), Some(57)), ("unknown_link".into(), Some(4), Some(49))]
+        )
+    );
+    assert_eq!(mistakes[1]["nearest"], "base");
+    let page = String::from_utf8(output(here.path(), &["robot", "check", "robot.urdf"]).stderr).unwrap();
+    assert!(page.contains("robot.urdf:4:49") && page.contains("did you mean \"base\"?"), "{page}");
+    let (document, code) = json(here.path(), &["robot", "check", "nowhere.urdf"]);
+    assert_eq!((code, first(&document)["code"].as_str()), (Some(2), Some("unreadable")), "{document:#}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub fn best_success(mdp: &Mdp) -> Result<f64, LabError> {
 /// # Errors
 /// When the reward reads what a model does not have, or its values have no end.
 pub fn optimum(setup: &Setup, mdp: &Mdp) -> Result<RewardOptimum, LabError> {
-    let gamma = f64::from(setup.learner.gamma);
+    let gamma = f64::from(setup.learner.gamma());
     let scorer = TransitionScorer::new(setup.task.spec(), &setup.graphs[0], mdp)?;
     let succeeds = mdp.success_rewards();
     let (values, success, horizon) = if scorer.reads_clock() {

@@ -37,7 +37,7 @@ pub enum SeedVerdict {
     /// Not fooled, and the score ends good.
     Learned,
     /// Not fooled, and the score ends somewhere between nothing and good, or is on its way up.
-    Honest,
+    Partly,
     /// The return did not rise, and the score ends low.
     Failed,
     /// Fewer than five rows.
@@ -61,8 +61,8 @@ pub enum Verdict {
     },
     /// No seed was fooled, and the mean score ends good.
     Learned,
-    /// No seed was fooled.
-    Honest,
+    /// No seed was fooled, and the mean score ends short of good.
+    Partly,
     /// Every seed that can be judged failed.
     Failed,
     /// No seed has enough rows.
@@ -77,7 +77,7 @@ impl SeedVerdict {
         match self {
             Self::Fooled => "fooled",
             Self::Learned => "learned",
-            Self::Honest => "honest",
+            Self::Partly => "partly learned",
             Self::Failed => "failed",
             Self::TooShort => "too short to judge",
             Self::NoEpisode => "no episode finished",
@@ -92,7 +92,7 @@ impl Verdict {
             Self::Fooled => "fooled".into(),
             Self::Sometimes { fooled, seeds } => format!("fooled in {fooled} of {seeds}"),
             Self::Learned => "learned".into(),
-            Self::Honest => "honest".into(),
+            Self::Partly => "partly learned".into(),
             Self::Failed => "failed".into(),
             Self::TooShort => "too short to judge".into(),
             Self::NoEpisode => "no episode finished".into(),
@@ -142,7 +142,7 @@ pub(super) fn judge_seed(returns: &[f64], scores: &[f64]) -> SeedVerdict {
     } else if !return_rises && score.end < LOW_SCORE {
         SeedVerdict::Failed
     } else {
-        SeedVerdict::Honest
+        SeedVerdict::Partly
     }
 }
 
@@ -166,7 +166,7 @@ pub(super) fn judge_group(seeds: &[(SeedVerdict, Option<f64>)]) -> Verdict {
         None => Verdict::TooShort,
         Some(_) if judged.iter().all(|(seed, _)| *seed == SeedVerdict::Failed) => Verdict::Failed,
         Some(score) if score >= GOOD_SCORE => Verdict::Learned,
-        Some(_) => Verdict::Honest,
+        Some(_) => Verdict::Partly,
     }
 }
 
@@ -227,7 +227,7 @@ mod tests {
         let scores = line(100, 0.6, 0.3, 0.02);
         assert_eq!(judge_seed(&line(100, 0.0, 500.0, 20.0), &scores), SeedVerdict::Fooled);
         // The same truth under a return that does not rise is not the reward's deceit.
-        assert_eq!(judge_seed(&line(100, 500.0, 0.0, 20.0), &scores), SeedVerdict::Honest);
+        assert_eq!(judge_seed(&line(100, 500.0, 0.0, 20.0), &scores), SeedVerdict::Partly);
     }
 
     #[test]
@@ -243,8 +243,8 @@ mod tests {
     #[test]
     fn a_slow_honest_reward_is_not_accused() {
         let scores = line(60, 0.0, 0.15, 0.0);
-        assert_eq!(judge_seed(&scores, &scores), SeedVerdict::Honest);
-        assert_eq!(judge_seed(&line(60, 0.0, 10.0, 0.5), &line(60, 0.3, 0.5, 0.05)), SeedVerdict::Honest);
+        assert_eq!(judge_seed(&scores, &scores), SeedVerdict::Partly);
+        assert_eq!(judge_seed(&line(60, 0.0, 10.0, 0.5), &line(60, 0.3, 0.5, 0.05)), SeedVerdict::Partly);
     }
 
     #[test]
@@ -322,8 +322,8 @@ mod tests {
             group(&[(Seed::Fooled, 0.0), (Seed::Learned, 0.9), (Seed::Failed, 0.0)]),
             Verdict::Sometimes { fooled: 1, seeds: 3 }
         );
-        assert_eq!(group(&[(Seed::Learned, 0.95), (Seed::Honest, 0.7)]), Verdict::Learned);
-        assert_eq!(group(&[(Seed::Learned, 0.9), (Seed::Failed, 0.0)]), Verdict::Honest);
+        assert_eq!(group(&[(Seed::Learned, 0.95), (Seed::Partly, 0.7)]), Verdict::Learned);
+        assert_eq!(group(&[(Seed::Learned, 0.9), (Seed::Failed, 0.0)]), Verdict::Partly);
         assert_eq!(
             group(&[(Seed::Failed, 0.0), (Seed::Failed, 0.1), (Seed::TooShort, 0.9)]),
             Verdict::Failed

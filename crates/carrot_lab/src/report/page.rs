@@ -211,7 +211,7 @@ fn seed_view(seed: &SeedSummary) -> SeedView<'_> {
     let class = match seed.verdict {
         SeedVerdict::Fooled => "fooled",
         SeedVerdict::Learned => "learned",
-        SeedVerdict::Honest => "honest",
+        SeedVerdict::Partly => "partly",
         SeedVerdict::Failed => "failed",
         SeedVerdict::TooShort | SeedVerdict::NoEpisode => "open",
     };
@@ -256,7 +256,7 @@ fn class(verdict: Verdict) -> &'static str {
         Verdict::Fooled => "fooled",
         Verdict::Sometimes { .. } => "sometimes",
         Verdict::Learned => "learned",
-        Verdict::Honest => "honest",
+        Verdict::Partly => "partly",
         Verdict::Failed => "failed",
         Verdict::TooShort | Verdict::NoEpisode => "open",
     }
@@ -273,7 +273,7 @@ fn sentence(verdict: Verdict) -> &'static str {
              the task."
         }
         Verdict::Learned => "The score ends high: earning this reward means doing the task.",
-        Verdict::Honest => "No seed was fooled, but the task is not learned to the end.",
+        Verdict::Partly => "No seed was fooled, but the task is not learned to the end.",
         Verdict::Failed => "The return does not rise and the score ends low: nothing was learned.",
         Verdict::TooShort => "Fewer than five updates saw an episode end: too short to judge.",
         Verdict::NoEpisode => "No episode finished: there is no return and no score to show.",

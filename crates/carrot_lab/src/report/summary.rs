@@ -26,7 +26,7 @@ pub struct Summary {
 pub struct TaskSummary {
     /// The task's id.
     pub task: String,
-    /// Sorted by reward.
+    /// In the task's order, then by name.
     pub rewards: Vec<RewardSummary>,
 }
 
@@ -115,7 +115,10 @@ pub fn summarise(runs: &[RunCurves]) -> Summary {
     for ((task, reward), runs) in groups(runs) {
         tasks.entry(task).or_default().push(summarise_reward(reward, &runs));
     }
-    let tasks = tasks.into_iter().map(|(task, rewards)| TaskSummary { task: task.to_owned(), rewards });
+    let tasks = tasks.into_iter().map(|(task, mut rewards)| {
+        rewards.sort_by_key(|reward| place(task, &reward.reward));
+        TaskSummary { task: task.to_owned(), rewards }
+    });
     Summary { tasks: tasks.collect() }
 }
 
@@ -129,6 +132,12 @@ pub(super) fn groups(runs: &[RunCurves]) -> BTreeMap<(&str, &str), Vec<&RunCurve
         runs.sort_by_key(|run| run.meta.seed);
     }
     groups
+}
+
+/// Place of a reward among those that its task ships with; others come behind them.
+fn place(task: &str, reward: &str) -> usize {
+    let shipped = carrot_tasks::build_task(task).map(|task| task.spec().rewards.clone()).unwrap_or_default();
+    shipped.iter().position(|known| known.name == reward).unwrap_or(shipped.len())
 }
 
 fn summarise_reward(reward: &str, runs: &[&RunCurves]) -> RewardSummary {

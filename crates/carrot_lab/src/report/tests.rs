@@ -137,8 +137,9 @@ fn a_study_is_told_apart() {
         .iter()
         .map(|task| task.rewards.iter().map(|reward| reward.verdict.words()).collect())
         .collect();
-    assert_eq!(verdicts[0], ["honest", "fooled", "learned", "failed"]);
-    assert_eq!(verdicts[1], ["honest", "fooled in 2 of 3", "learned", "failed"]);
+    // A known task's rewards stand in its own order, those of others by name.
+    assert_eq!(verdicts[0], ["failed", "learned", "fooled", "partly learned"]);
+    assert_eq!(verdicts[1], ["partly learned", "fooled in 2 of 3", "learned", "failed"]);
 
     assert!(html.len() < 2_000_000, "{} bytes", html.len());
     assert!(html.contains("A &lt;study&gt;") && html.contains("a &lt; b &amp; c"));

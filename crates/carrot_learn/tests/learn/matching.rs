@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 use carrot_learn::{Device, LearnError, Ppo, PpoConfig, UpdateMetrics};
 use carrot_sim::{
-    ActionSpace, App, BatchApp, CAUSE_NONE, CAUSE_TASK, Column, Ends, EnvId, ObsPart, Observations, RowKeys,
-    StepCount, StepSystems, Stream, Task, TaskSpec, VecEnv, VecEnvConfig, unit_f32,
+    ActionSpace, App, BatchApp, CAUSE_NONE, CAUSE_TASK, Column, Ends, EnvId, ObsPart, Observations, Rollout,
+    RowKeys, StepCount, StepSystems, Stream, Task, TaskSpec, VecEnv, VecEnvConfig, unit_f32,
 };
 
 /// What the observation shows and the action answers.
@@ -19,8 +19,35 @@ pub(crate) enum Show {
     Category,
     /// The same as the brightness of a picture.
     Picture,
+    /// Two categories: choose both.
+    Pair,
     /// A number from -1 to 1: give it back, and its negative.
     Number,
+}
+
+impl Show {
+    /// What the rollout's actions are worth, 1 at best.
+    pub(crate) fn rewards(self, rollout: &Rollout) -> Vec<f32> {
+        let width = rollout.actions.len() / (rollout.num_steps * rollout.num_envs);
+        let cells = rollout.actions.chunks_exact(width).enumerate();
+        cells
+            .map(|(cell, action)| match self {
+                Show::Number => {
+                    let x = rollout.obs[0].f32()[cell];
+                    1.0 - (action[0] - x).powi(2) - (action[1] + x).powi(2)
+                }
+                Show::Pair => {
+                    let shown = &rollout.obs[0].u8()[2 * cell..][..2];
+                    let hits = shown.iter().zip(action).filter(|(shown, own)| f32::from(**shown) == **own);
+                    0.5 * hits.count() as f32
+                }
+                _ => {
+                    let size = rollout.part_sizes()[0];
+                    f32::from(u8::from(f32::from(rollout.obs[0].u8()[cell * size]) == action[0]))
+                }
+            })
+            .collect()
+    }
 }
 
 const CHOICES: u32 = 3;
@@ -36,6 +63,7 @@ impl Matching {
         let observation = match show {
             Show::Category => vec![ObsPart::bytes("shown", &[1], 2), number("parity")],
             Show::Picture => vec![ObsPart::bytes("shown", &[5, 5, 1], 2), number("parity")],
+            Show::Pair => vec![ObsPart::bytes("shown", &[2], 2)],
             Show::Number => vec![number("shown")],
         };
         let action = match show {
@@ -45,6 +73,10 @@ impl Matching {
                 low: vec![-2.0, -2.0],
                 high: vec![2.0, 2.0],
             },
+            Show::Pair => ActionSpace::multi_discrete(&[
+                ("left", &["dark", "grey", "bright"]),
+                ("right", &["dark", "grey", "bright"]),
+            ]),
             _ => ActionSpace::discrete(&["dark", "grey", "bright"]),
         };
         let spec = TaskSpec {
@@ -77,6 +109,7 @@ impl Task for Matching {
         match self.show {
             Show::Category => app.add_observing_systems(StepSystems::Sense, sense_choice::<1>),
             Show::Picture => app.add_observing_systems(StepSystems::Sense, sense_choice::<25>),
+            Show::Pair => app.add_observing_systems(StepSystems::Sense, sense_pair),
             Show::Number => app.add_observing_systems(StepSystems::Sense, sense_number),
         };
     }
@@ -96,6 +129,15 @@ fn sense_choice<const CELLS: usize>(keys: RowKeys, steps: Column<StepCount>, mut
         let draw = keys.key(row).words(Stream::Sense, step.0)[0];
         obs.u8_mut(0)[row * CELLS..][..CELLS].fill((draw % CHOICES) as u8);
         obs.f32_mut(1)[row] = 40.0 + (keys.key(row).env % 2) as f32;
+    }
+}
+
+fn sense_pair(keys: RowKeys, steps: Column<StepCount>, mut obs: ResMut<Observations>) {
+    let keys = keys.columns();
+    for (row, step) in steps.slice().iter().enumerate() {
+        let words = keys.key(row).words(Stream::Sense, step.0);
+        let own = [words[0], words[1]].map(|word| (word % CHOICES) as u8);
+        obs.u8_mut(0)[2 * row..][..2].copy_from_slice(&own);
     }
 }
 
@@ -130,19 +172,23 @@ pub(crate) fn quick() -> PpoConfig {
     }
 }
 
+/// A batch of the task.
+pub(crate) fn batch(show: Show, shards: usize) -> VecEnv {
+    let layout = VecEnvConfig {
+        num_envs: NUM_ENVS,
+        num_steps: NUM_STEPS,
+        shards,
+        seed: 11,
+        keep_signals: false,
+        autoreset: true,
+    };
+    VecEnv::new(Arc::new(Matching::new(show)), layout, &|_| ()).unwrap()
+}
+
 impl Training {
     pub(crate) fn new(show: Show, config: PpoConfig, gammas: &[f32], shards: usize) -> Self {
-        let task = Arc::new(Matching::new(show));
-        let spec = task.spec().clone();
-        let layout = VecEnvConfig {
-            num_envs: NUM_ENVS,
-            num_steps: NUM_STEPS,
-            shards,
-            seed: 11,
-            keep_signals: false,
-            autoreset: true,
-        };
-        let env = VecEnv::new(task, layout, &|_| ()).unwrap();
+        let env = batch(show, shards);
+        let spec = env.task().spec().clone();
         let ppo = Ppo::new(config, &spec.observation, &spec.action, gammas, 11, Device::Cpu).unwrap();
         Self { show, env, ppo, actions: vec![0.0; NUM_ENVS * spec.action.width()], global_step: 0 }
     }
@@ -154,27 +200,14 @@ impl Training {
             self.ppo.act(&self.env.current_obs(), self.global_step, false, &mut self.actions).unwrap();
             spoil(t, &mut self.actions);
             self.env.step(&self.actions).unwrap();
+            self.ppo.after_step(self.env.rollout()).unwrap();
             self.global_step += NUM_ENVS as u64;
         }
     }
 
     /// What the rollout's actions are worth, 1 at best.
     pub(crate) fn rewards(&self) -> Vec<f32> {
-        let rollout = self.env.rollout();
-        let width = self.actions.len() / NUM_ENVS;
-        let cells = rollout.actions.chunks_exact(width).enumerate();
-        cells
-            .map(|(cell, action)| match self.show {
-                Show::Number => {
-                    let x = rollout.obs[0].f32()[cell];
-                    1.0 - (action[0] - x).powi(2) - (action[1] + x).powi(2)
-                }
-                _ => {
-                    let size = rollout.part_sizes()[0];
-                    f32::from(u8::from(f32::from(rollout.obs[0].u8()[cell * size]) == action[0]))
-                }
-            })
-            .collect()
+        self.show.rewards(self.env.rollout())
     }
 
     /// One rollout and one update; gives the mean reward too.

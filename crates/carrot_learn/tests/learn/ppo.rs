@@ -1,6 +1,6 @@
 //! Learning, and what must not disturb it.
 
-use carrot_learn::{LearnError, PpoConfig};
+use carrot_learn::{LearnError, Memory, PpoConfig};
 use carrot_sim::PartData;
 
 use crate::matching::{NUM_ENVS, NUM_STEPS, Show, Training, quick};
@@ -23,6 +23,15 @@ fn a_picture_is_learned_through_the_encoder() {
 }
 
 #[test]
+fn two_choices_at_once_are_learned() {
+    let mut training = Training::new(Show::Pair, quick(), &[0.0], 1);
+    let (first, before) = training.iterate();
+    let (last, after) = (0..40).map(|_| training.iterate()).last().unwrap();
+    assert!(first < 0.5 && last > 0.95, "{first} to {last}");
+    assert!((before.entropy - 2.0 * 3_f64.ln()).abs() < 0.1 && after.entropy < 0.5, "{after:?}");
+}
+
+#[test]
 fn a_number_is_learned() {
     let config = PpoConfig { log_std_init: -1.0, ..quick() };
     let mut training = Training::new(Show::Number, config, &[0.0], 1);
@@ -30,7 +39,10 @@ fn a_number_is_learned() {
     let (last, _) = (0..59).map(|_| training.iterate()).last().unwrap();
     assert!(last > 0.9 && first < 0.7, "{first} to {last}");
     let mut actions = vec![0.0; 2 * NUM_ENVS];
-    training.ppo.evaluate(&training.env.current_obs(), 0, true, &mut actions).unwrap();
+    training
+        .ppo
+        .evaluate(&mut Memory::default(), &training.env.current_obs(), 0, false, &mut actions)
+        .unwrap();
     let shown = training.env.rollout().obs[0].f32()[NUM_STEPS * NUM_ENVS..].to_vec();
     let worst = shown.iter().zip(actions.chunks(2)).map(|(x, a)| (a[0] - x).abs()).fold(0.0, f32::max);
     assert!(worst < 0.3, "{worst}");
@@ -151,4 +163,28 @@ fn a_target_kl_ends_the_passes_early() {
         Training::new(Show::Category, config, &[0.0], 1).iterate().1.epochs
     };
     assert_eq!((passes(Some(1e-6)), passes(None)), (1, 10));
+}
+
+#[test]
+fn the_shares_of_a_mini_batch_add_up_to_it() {
+    for show in [Show::Category, Show::Picture, Show::Number] {
+        let learned = |micro_batches| {
+            let config = PpoConfig { micro_batches, update_epochs: 1, ent_coef: 0.01, ..quick() };
+            let mut training = Training::new(show, config, &[0.9], 1);
+            let (_, metrics) = training.iterate();
+            (metrics, numbers_in(&training.ppo.save().unwrap()["policy.safetensors"]).collect::<Vec<f32>>())
+        };
+        let ((whole, one), (shared, three)) = (learned(1), learned(3));
+        let worst = one.iter().zip(&three).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-4, "{show:?}: {worst}");
+        for (a, b) in [
+            (whole.loss, shared.loss),
+            (whole.approx_kl, shared.approx_kl),
+            (whole.grad_norm, shared.grad_norm),
+            (whole.clipfrac, shared.clipfrac),
+        ] {
+            assert!((a - b).abs() < 1e-3, "{whole:?} and {shared:?}");
+        }
+        assert_eq!(learned(3).1, three, "and the threads have no say");
+    }
 }

@@ -1,12 +1,8 @@
 //! The same bytes, whatever interrupts the training or cuts the batch.
 
-use std::collections::BTreeMap;
-
-use carrot_learn::{LearnError, PpoConfig};
+use carrot_learn::{LearnError, Memory, Parts, PpoConfig};
 
 use crate::matching::{Show, Training, quick};
-
-type Parts = BTreeMap<String, Vec<u8>>;
 
 fn after(updates: usize, show: Show, shards: usize) -> Parts {
     let mut training = Training::new(show, quick(), &[0.9, 0.5], shards);
@@ -25,7 +21,7 @@ fn learn(training: &mut Training) {
 
 #[test]
 fn a_run_repeats_itself_with_any_number_of_shards() {
-    for show in [Show::Category, Show::Number, Show::Picture] {
+    for show in [Show::Category, Show::Number, Show::Picture, Show::Pair] {
         let one = after(3, show, 1);
         assert_eq!(one, after(3, show, 1), "{show:?}");
         assert_eq!(one, after(3, show, 3), "{show:?}");
@@ -57,7 +53,10 @@ fn evaluation_leaves_no_trace() {
     let mut training = Training::new(Show::Category, quick(), &[0.9, 0.5], 1);
     for _ in 0..2 {
         let mut actions = training.actions.clone();
-        training.ppo.evaluate(&training.env.current_obs(), 3, false, &mut actions).unwrap();
+        training
+            .ppo
+            .evaluate(&mut Memory::default(), &training.env.current_obs(), 3, true, &mut actions)
+            .unwrap();
         learn(&mut training);
     }
     assert_eq!(training.ppo.save().unwrap(), after(2, Show::Category, 1));

@@ -6,6 +6,7 @@ mod effort;
 mod event;
 mod model;
 mod progress;
+mod state_cost;
 mod threshold;
 mod time_penalty;
 mod tolerance;
@@ -17,6 +18,7 @@ pub use effort::Effort;
 pub use event::{EndFlag, Event, Trigger};
 pub use model::Model;
 pub use progress::Progress;
+pub use state_cost::StateCost;
 pub use threshold::Threshold;
 pub use time_penalty::TimePenalty;
 pub use tolerance::{Sigmoid, Tolerance};
@@ -34,6 +36,7 @@ impl KindRegistry {
             .with::<Distance>()
             .with::<Progress>()
             .with::<Effort>()
+            .with::<StateCost>()
             .with::<Alive>()
             .with::<TimePenalty>()
             .with::<Truth>()

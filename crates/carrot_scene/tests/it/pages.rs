@@ -54,6 +54,17 @@ fn colours_come_only_when_asked_for() {
 }
 
 #[test]
+fn mistakes_in_endless_lines_are_told_without_drawing() {
+    let long = format!("{}\n", " ".repeat(100_000));
+    let at_its_end = SCENE.replace("seed: 7", &format!("{}sed: 7", " ".repeat(100_000)));
+    for text in [SCENE.replace("seed: 7", &format!("{long}sed: 7")), at_its_end] {
+        let page = read(&text, &[]).unwrap_err().render(80, false);
+        assert!(page.starts_with("scene.ron:") && page.contains("unknown field \"sed\""), "{}", page.len());
+        assert!(page.len() < 1_000);
+    }
+}
+
+#[test]
 fn programs_get_the_same_as_json() {
     let error = read(&SCENE.replace("seed: 7", "sed: 7"), &[]).unwrap_err();
     assert_snapshot!(serde_json::to_string_pretty(&error).unwrap(), @r#"

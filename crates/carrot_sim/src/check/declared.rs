@@ -25,6 +25,13 @@ impl Check {
             }
         }
         self.unique("observation", spec.observation.iter().map(|part| part.name.clone()).collect());
+        if let ActionSpace::MultiDiscrete { names, choices } = &spec.action {
+            let fits = choices.len() == names.len() && choices.iter().all(|own| !own.is_empty());
+            self.expect(fits, "action", || "an element has no choices".into());
+            if !fits {
+                return;
+            }
+        }
         let bounded = (0..spec.action.width()).all(|i| spec.action.bounds(i).0 <= spec.action.bounds(i).1);
         self.expect(bounded && spec.action.width() > 0, "action", || "an element has low above high".into());
         if let ActionSpace::Continuous { names, units, low, high } = &spec.action {

@@ -6,6 +6,7 @@
 mod compare;
 mod contain;
 mod declared;
+mod goals;
 mod play;
 mod restore;
 
@@ -83,6 +84,7 @@ struct Check {
 impl Check {
     fn run(&mut self) -> Result<Option<CheckReport>, SimError> {
         let report = self.random_play()?;
+        self.goals()?;
         self.snapshots()?;
         self.fresh_equals_reset()?;
         self.clipping()?;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::{
-    ActionSpace, Actions, ActiveRows, BatchApp, ColumnMut, Ends, ObsPart, Observations, RowKeys, Script,
-    SignalId, SignalSpec, Signals, StepSystems, Stream, TaskSpec, unit_f32,
+    ActionSpace, Actions, ActiveRows, BatchApp, ColumnMut, Ends, GoalSpec, ObsPart, Observations, RowKeys,
+    Script, SignalId, SignalSpec, Signals, StepSystems, Stream, TaskSpec, unit_f32,
 };
 
 /// How the walker breaks its promises.
@@ -32,6 +32,10 @@ enum Flaw {
     ResetsAll,
     /// Observes beyond its bounds.
     Bounds,
+    /// Succeeds where its goal is not reached.
+    Success,
+    /// Measures the way to its goal backwards.
+    Offset,
 }
 
 #[derive(Component, Debug, Clone, Copy, Serialize, Deserialize)]
@@ -54,9 +58,17 @@ fn walker(flaw: Flaw) -> Arc<dyn Task> {
         family: "control",
         about: "Walks.",
         docs: "Walks.",
-        observation: vec![ObsPart::vector("place", &[-3.0], &[3.0])],
+        observation: vec![
+            ObsPart::vector("place", &[-3.0], &[3.0]),
+            ObsPart::vector("wanted", &[-3.0], &[3.0]),
+        ],
         action: ActionSpace::discrete(&["left", "right"]),
-        signals: vec![SignalSpec::scalar("place", "m", (-3.0, 3.0), "Where it is.")],
+        signals: vec![
+            SignalSpec::scalar("place", "m", (-3.0, 3.0), "Where it is."),
+            SignalSpec::scalar("wanted", "m", (-3.0, 3.0), "Where it should be."),
+            SignalSpec::scalar("way", "m", (-3.0, 3.0), "From the one to the other."),
+            SignalSpec::scalar("distance", "m", (0.0, 3.0), "Length of the way."),
+        ],
         causes: &["away"],
         max_steps: 20,
         control_dt: 1.0,
@@ -71,6 +83,17 @@ fn walker(flaw: Flaw) -> Arc<dyn Task> {
 impl Task for Walker {
     fn spec(&self) -> &TaskSpec {
         &self.spec
+    }
+
+    fn goal(&self) -> Option<GoalSpec> {
+        Some(GoalSpec {
+            achieved: "place",
+            desired: "wanted",
+            tolerance: 0.5,
+            goal: "wanted",
+            offset: "way",
+            distance: "distance",
+        })
     }
 
     fn build(&self, app: &mut App) {
@@ -116,16 +139,24 @@ fn measure(
     mut places: ColumnMut<Place>,
     mut signals: ResMut<Signals>,
 ) {
-    let (column, scale) = (signals.target(SignalId(0), 0), if *flaw == Flaw::Range { 9.0 } else { 1.0 });
+    let [column, wanted, way, distance] = signals.targets(SignalId(0));
+    let scale = if *flaw == Flaw::Range { 9.0 } else { 1.0 };
+    let sign = if *flaw == Flaw::Offset { 1.0 } else { -1.0 };
     let places = places.slice_mut();
-    rows.each(|row| column[row] = places[row].0 * scale);
+    rows.each(|row| {
+        column[row] = places[row].0 * scale;
+        wanted[row] = 0.0;
+        way[row] = sign * places[row].0;
+        distance[row] = places[row].0.abs();
+    });
 }
 
 fn judge(flaw: Res<Flaw>, signals: Res<Signals>, mut ends: ResMut<Ends>) {
-    for (row, place) in signals.now().column(0).iter().enumerate() {
+    for (row, place) in signals.now().column(2).iter().enumerate() {
         let away = place.abs() > 2.0;
         ends.terminated[row] = away;
         ends.cause[row] = if away && *flaw != Flaw::NoCause { crate::CAUSE_TASK } else { crate::CAUSE_NONE };
+        ends.success[row] = place.abs() <= 0.5 || *flaw == Flaw::Success;
         ends.score[row] = if *flaw == Flaw::Score { 1.5 } else { 0.5 };
     }
 }
@@ -139,6 +170,7 @@ fn sense(
     let (out, scale) = (observations.f32_mut(0), if *flaw == Flaw::Bounds { 2.0 } else { 1.0 });
     let places = places.slice_mut();
     rows.each(|row| out[row] = places[row].0 * scale);
+    // The goal is always 0, which is what the second part holds from the start.
 }
 
 const CONFIG: CheckConfig = CheckConfig { rows: 13, steps: 64, seed: 5 };
@@ -162,6 +194,8 @@ fn every_flaw_is_found_and_named() {
         (Flaw::Range, "signal"),
         (Flaw::ResetsAll, "masked reset"),
         (Flaw::Bounds, "observation"),
+        (Flaw::Success, "goal"),
+        (Flaw::Offset, "goal"),
     ];
     for (flaw, rule) in cases {
         let findings = check_task(&walker(flaw), CONFIG).unwrap_err();

@@ -307,15 +307,16 @@ const REWARDS: [DefaultReward; 4] = [
     },
     DefaultReward {
         name: "naive",
-        about: "A penalty on the pole's angle alone: the sooner the episode ends, the less of it there is.",
+        about: "Costs alone, for the pole's angle and for time: the sooner the episode ends, the less it costs.",
         ron: r#"[
     (name: "angle_penalty", kind: Distance(signal: "pole_angle"), weight: -1.0),
+    (name: "time_penalty", kind: TimePenalty(), weight: 0.1),
 ]"#,
         farmed_by: Some("end_early"),
     },
     DefaultReward {
         name: "mixed",
-        about: "All of them: Gymnasium's reward, the potential and the penalty.",
+        about: "All of them: Gymnasium's reward, the potential and the costs.",
         ron: r#"[
     (name: "alive", kind: Alive(), weight: 1.0),
     (
@@ -325,6 +326,7 @@ const REWARDS: [DefaultReward; 4] = [
         stages: [Potential(gamma: 0.99)],
     ),
     (name: "angle_penalty", kind: Distance(signal: "pole_angle"), weight: -1.0),
+    (name: "time_penalty", kind: TimePenalty(), weight: 0.1),
 ]"#,
         farmed_by: None,
     },

@@ -1,12 +1,19 @@
-//! Classic control: small dynamics whose state is a few scalar columns.
+//! Control: classic dynamics whose state is a few scalar columns, and mechanisms of rigid bodies.
 
 use bevy_ecs::prelude::*;
 use bytemuck::{Pod, Zeroable};
 use carrot_sim::{FaultSource, Faults};
 use serde::{Deserialize, Serialize};
 
+pub mod acrobot;
+pub mod ball_balance;
 pub mod cart_pole;
+mod mechanism;
 pub mod mountain_car;
+pub mod mountain_car_continuous;
+pub mod pendulum;
+pub mod reacher;
+pub mod valley;
 
 /// Declares state columns of one f32 per row, so that systems run over whole contiguous columns.
 macro_rules! scalar_columns {
@@ -31,6 +38,20 @@ scalar_columns! {
     CarPosition;
     /// Velocity of the car, in metres per step.
     CarVelocity;
+    /// Angle of the pendulum from upright, from -pi to pi, in radians.
+    PendulumAngle;
+    /// Angular velocity of the pendulum, in rad/s.
+    PendulumVelocity;
+    /// Steps for which the pendulum has been upright without a break.
+    UprightSteps;
+    /// Angle of the upper link from hanging, from -pi to pi, in radians.
+    ShoulderAngle;
+    /// Angle of the lower link from the upper one's direction, from -pi to pi, in radians.
+    ElbowAngle;
+    /// Angular velocity of the upper link, in rad/s.
+    ShoulderVelocity;
+    /// Angular velocity of the lower link against the upper one, in rad/s.
+    ElbowVelocity;
 }
 
 /// A scalar column as plain numbers.

@@ -145,7 +145,7 @@ impl<const W: usize, const H: usize> GridTask<W, H> {
             row
         };
         let explorer = Explorer {
-            num_actions: self.spec.action.choices().unwrap_or_default(),
+            num_actions: self.spec.action.choices(0).unwrap_or_default(),
             step: &step,
             ending: &ending,
             signals: &measure,

@@ -1,25 +1,31 @@
 //! Scripts reach what they claim.
 
 use carrot_sim::mdp::backward_induction;
-use carrot_sim::{Mdp, RowKey, ScriptView};
+use carrot_sim::{Mdp, RowKey, ScriptView, VecEnv};
 use carrot_tasks::{build_task, task_names};
 
 use crate::batch::{Episodes, env};
 
 /// Plays a script until the first episode of each of `rows` rows ended.
 pub(crate) fn play(task: &str, script: &str, rows: usize) -> Episodes {
-    let mut env = env(task, rows, build_task(task).unwrap().spec().max_steps as usize);
+    play_in(env(task, rows, build_task(task).unwrap().spec().max_steps as usize), script)
+}
+
+/// Plays a script until every env's first episode ended.
+pub(crate) fn play_in(mut env: VecEnv, script: &str) -> Episodes {
+    let rows = env.config().num_envs;
     let act = env.task().spec().script(script).unwrap().act;
     let catalog = env.catalog().clone();
     let mut episodes = Episodes::new(rows);
     let width = env.task().spec().action.width();
     for _ in 0..env.config().num_steps {
+        let keys = env.keys();
         let world = env.shards()[0].world();
         let signals = world.resource::<carrot_sim::Signals>().before();
         let mut actions = vec![0.0; rows * width];
         for (row, action) in actions.chunks_exact_mut(width).enumerate() {
-            let key = RowKey { seed: 1, env: row as u32, episode: 0 };
-            act(&ScriptView { signals, catalog: &catalog, world, row, step: 0, key }, action);
+            let (key, step) = keys[row];
+            act(&ScriptView { signals, catalog: &catalog, world, row, step, key }, action);
         }
         env.step(&actions).unwrap();
         episodes.add_last_step(env.rollout());
@@ -27,7 +33,7 @@ pub(crate) fn play(task: &str, script: &str, rows: usize) -> Episodes {
             break;
         }
     }
-    assert!(episodes.ended.iter().all(|ended| *ended), "{task} {script}");
+    assert!(episodes.ended.iter().all(|ended| *ended), "{} {script}", env.task().spec().name);
     episodes
 }
 
@@ -65,6 +71,10 @@ fn exploits_do_what_their_names_say() {
     assert!(fall.length.iter().all(|&n| n < 15), "{:?}", fall.length);
     let swing = play("MountainCar-v0", "swing_forever", 100);
     assert!(swing.length.iter().all(|&n| n == 200));
+    let swing = play("MountainCarContinuous-v0", "swing_forever", 100);
+    assert!(swing.length.iter().all(|&n| n == 999));
+    let swing = play("Acrobot-v1", "swing_below", 100);
+    assert!(swing.length.iter().all(|&n| n == 500));
     let hover = play("Empty-8x8", "hover_beside_goal", 100);
     assert!(hover.length.iter().all(|&n| n == 256));
     // The shortest way takes eleven steps: ten tiles and one turn.

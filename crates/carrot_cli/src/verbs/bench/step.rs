@@ -1,0 +1,153 @@
+//! `carrot bench step`: which tasks, batches and rewards are stepped.
+
+use carrot_lab::bench::step::{FOUR_TERMS, NONE, StepCase, StepPlan, TaskRates, measure_task};
+use carrot_lab::bench::table::Table;
+use carrot_sim::{Task, TaskSpec};
+use clap::Args;
+
+use super::Company;
+use crate::failure::Failure;
+use crate::lookup;
+use crate::output::Output;
+
+/// Rows of a task whose state is columns of numbers.
+const ROWS: u32 = 4096;
+/// Rows of a task with a physics world in each.
+const PHYSICS_ROWS: u32 = 256;
+/// Tasks that the standard table also shows on two shards, with these numbers of rows.
+const SHARDED: [(&str, [usize; 2]); 2] = [("CartPole-v1", [4096, 16384]), ("DoorKey-8x8", [4096, 16384])];
+
+/// What is measured.
+#[derive(Args)]
+pub(crate) struct Step {
+    /// Task; may be given several times
+    #[arg(long)]
+    task: Vec<String>,
+    /// Envs in the batch; 4096, or 256 where each has a physics world
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    num_envs: Option<u32>,
+    /// Worlds that share them, one thread each
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    shards: Option<u32>,
+    /// none, four-terms, or a reward of the task; may be given several times
+    #[arg(long, value_name = "NAME")]
+    reward: Vec<String>,
+    /// Turns; the median is told
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    turns: u32,
+    /// Seconds of each party in a turn
+    #[arg(long, default_value_t = 1.0, value_parser = parse_secs)]
+    secs: f64,
+    #[command(flatten)]
+    company: Company,
+}
+
+impl Step {
+    pub(super) fn run(&self, output: &Output) -> Result<(), Failure> {
+        let cases = self.cases()?;
+        let peers = self.company.peers()?;
+        let plan = StepPlan { turns: self.turns as usize, window_secs: self.secs };
+        let mut found: Vec<TaskRates> = Vec::with_capacity(cases.len());
+        for (index, cases_of_task) in cases.iter().enumerate() {
+            let task = &cases_of_task[0].task;
+            let mut note = |party: &str| output.note(&format!("[{}/{}] {party}", index + 1, cases.len()));
+            found.push(measure_task(task, cases_of_task, peers.as_ref(), &plan, &mut note)?);
+        }
+        self.company.answer(output, &found, &Table::of_rates(&found))
+    }
+
+    /// The cases to measure, task by task.
+    fn cases(&self) -> Result<Vec<Vec<StepCase>>, Failure> {
+        let names: Vec<&str> = match self.task.as_slice() {
+            [] => carrot_tasks::task_names(),
+            given => given.iter().map(String::as_str).collect(),
+        };
+        names.into_iter().map(|name| self.cases_of(lookup::task(name)?.as_ref())).collect()
+    }
+
+    fn cases_of(&self, task: &dyn Task) -> Result<Vec<StepCase>, Failure> {
+        let spec = task.spec();
+        let valid = reward_names(spec);
+        let rewards: Vec<&str> = match self.reward.as_slice() {
+            [] => vec![NONE, FOUR_TERMS],
+            given => given.iter().map(String::as_str).collect(),
+        };
+        if let Some(unknown) = rewards.iter().find(|reward| !valid.contains(reward)) {
+            return Err(lookup::unknown("reward", unknown, &valid).into());
+        }
+        let rows = self.num_envs.unwrap_or(if has_physics(spec) { PHYSICS_ROWS } else { ROWS }) as usize;
+        let shards = self.shards.unwrap_or(1) as usize;
+        if shards > rows {
+            let message = format!("{shards} shards cannot share {rows} envs");
+            let help = "every shard holds at least one env";
+            return Err(lookup::refused(&format!("--shards {shards}"), message, help).into());
+        }
+        let case = |reward: &str, num_envs, shards| StepCase {
+            task: spec.name.into(),
+            reward: reward.into(),
+            num_envs,
+            shards,
+        };
+        let mut cases: Vec<StepCase> = rewards.iter().map(|reward| case(reward, rows, shards)).collect();
+        let standard = self.num_envs.is_none() && self.shards.is_none() && self.reward.is_empty();
+        if let Some((_, sizes)) = SHARDED.iter().find(|(name, _)| standard && *name == spec.name) {
+            cases.extend(sizes.map(|num_envs| case(FOUR_TERMS, num_envs, 2)));
+        }
+        Ok(cases)
+    }
+}
+
+/// Whether each row of a task holds a physics world, which is stepped several times per env step.
+fn has_physics(spec: &TaskSpec) -> bool {
+    spec.decimation > 1
+}
+
+/// Rewards that can be measured.
+fn reward_names(spec: &TaskSpec) -> Vec<&str> {
+    [NONE, FOUR_TERMS].into_iter().chain(spec.rewards.iter().map(|reward| reward.name)).collect()
+}
+
+fn parse_secs(text: &str) -> Result<f64, String> {
+    let secs = text.parse::<f64>().ok().filter(|secs| (0.01..=600.0).contains(secs));
+    secs.ok_or_else(|| "expected seconds from 0.01 to 600".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        step: Step,
+    }
+
+    fn cases(line: &str) -> Vec<Vec<StepCase>> {
+        let line = Line::try_parse_from(std::iter::once("step").chain(line.split_whitespace())).unwrap();
+        line.step.cases().unwrap()
+    }
+
+    #[test]
+    fn the_standard_table_has_every_task_with_and_without_terms() {
+        let cases = cases("");
+        let tasks: Vec<&str> = cases.iter().map(|cases| cases[0].task.as_str()).collect();
+        assert_eq!(tasks, carrot_tasks::task_names());
+        for cases in &cases {
+            let rewards: Vec<&str> = cases.iter().map(|case| case.reward.as_str()).collect();
+            assert_eq!(rewards[..2], [NONE, FOUR_TERMS]);
+        }
+        let rows = |task: &str| cases.iter().find(|cases| cases[0].task == task).unwrap()[0].num_envs;
+        assert_eq!((rows("CartPole-v1"), rows("Reach")), (4096, 256));
+        let sharded = cases.iter().flatten().filter(|case| case.task == "CartPole-v1" && case.shards == 2);
+        assert_eq!(sharded.map(|case| case.num_envs).collect::<Vec<_>>(), [4096, 16384]);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_measured_and_nothing_else() {
+        let cases = cases("--task CartPole-v1 --task Empty-8x8 --num-envs 64 --shards 2 --reward sparse");
+        let found: Vec<_> = cases.iter().flatten().collect();
+        assert!(found.iter().all(|case| (case.num_envs, case.shards) == (64, 2) && case.reward == "sparse"));
+        assert_eq!(found.len(), 2);
+    }
+}

@@ -1,0 +1,148 @@
+//! Peers that are well, absent, dead, confused or asleep, played by a small script.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
+
+use super::*;
+
+/// A worker whose case says how it behaves.
+const FAKE: &str = r#"
+import json, os, sys, time
+case = json.loads(sys.argv[1])
+print(case["args"].get("first", "ready fake 1.0"), flush=True)
+for line in sys.stdin:
+    verb = case["build"]
+    if verb == "die":
+        os._exit(3)
+    if verb == "sleep":
+        time.sleep(60)
+    if verb == "rubbish":
+        print("Segmentation fault (core dumped)", flush=True)
+    if verb == "window":
+        print(json.dumps({"steps": 10, "secs": float(line.split()[1]), "cpu_secs": 0.5}), flush=True)
+    if verb == "train":
+        seed = json.loads(line.split(" ", 1)[1])["seed"]
+        print(json.dumps({"solved": seed < 3, "mean_return": 1.0, "env_steps": 5, "wall_secs": 2.0,
+                          "cpu_secs": 1.0, "eval_secs": 0.5}), flush=True)
+"#;
+
+/// A folder of peers with one environment, `fake`.
+fn folder(cases: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let bin = folder.path().join("venv/fake/bin");
+    fs::create_dir_all(&bin).unwrap();
+    fs::write(folder.path().join("worker.py"), FAKE).unwrap();
+    fs::write(folder.path().join("cases.json"), cases).unwrap();
+    let python = bin.join("python");
+    fs::write(&python, "#!/bin/sh\nexec python3 \"$@\"\n").unwrap();
+    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+fn case(python: &str, build: &str, args: &str) -> String {
+    format!(
+        r#"{{"task": "CartPole-v1", "peer": "Fake", "python": "{python}", "build": "{build}", "packages": [], "args": {args}}}"#
+    )
+}
+
+/// The only stepping peer of a folder, started.
+fn start(python: &str, build: &str, args: &str) -> Result<Peer, PeerError> {
+    let folder = folder(&format!(r#"{{"step": [{}], "learn": []}}"#, case(python, build, args)));
+    let peers = Peers::open(folder.path()).unwrap();
+    // The script is read before the folder goes: the peer has answered then.
+    peers.start(&peers.step[0])
+}
+
+fn is_alive(id: u32) -> bool {
+    Path::new(&format!("/proc/{id}")).exists()
+}
+
+#[test]
+fn a_peer_answers_request_by_request() {
+    let mut peer = start("fake", "window", r#"{"envs": 4}"#).unwrap();
+    assert_eq!(peer.versions, "fake 1.0");
+    for secs in [0.25, 0.5] {
+        assert_eq!(peer.window(secs).unwrap(), Window { steps: 10, secs, cpu_secs: 0.5 });
+    }
+    let id = peer.child.id();
+    drop(peer);
+    assert!(!is_alive(id));
+}
+
+#[test]
+fn what_is_not_installed_says_so() {
+    let error = start("nowhere", "window", "{}").unwrap_err();
+    assert_eq!(error.to_string(), "not installed: there is no virtual environment `nowhere`");
+    let error = start("fake", "window", r#"{"first": "missing No module named 'jax'"}"#).unwrap_err();
+    assert_eq!(error.to_string(), "not installed: No module named 'jax'");
+}
+
+#[test]
+fn a_peer_that_fails_gives_one_clear_error() {
+    let error = start("fake", "window", r#"{"first": "failed ValueError: no such env"}"#).unwrap_err();
+    assert_eq!(error.to_string(), "failed: ValueError: no such env");
+    let error = start("fake", "window", r#"{"first": "Hello from the library"}"#).unwrap_err();
+    assert_eq!(error.to_string(), "gave no answer but `Hello from the library`");
+
+    let mut peer = start("fake", "die", "{}").unwrap();
+    let id = peer.child.id();
+    assert_eq!(peer.window(0.1).unwrap_err().to_string(), "ended before it answered: exit status: 3");
+    // It stays dead, and no zombie is left.
+    assert_eq!(peer.window(0.1).unwrap_err().to_string(), "ended before it answered: exit status: 3");
+    assert!(!is_alive(id));
+
+    let mut peer = start("fake", "rubbish", "{}").unwrap();
+    let error = peer.window(0.1).unwrap_err().to_string();
+    assert_eq!(error, "gave no answer but `Segmentation fault (core dumped)`");
+}
+
+#[test]
+fn a_peer_that_hangs_is_given_up_and_ended() {
+    let mut peer = start("fake", "sleep", "{}").unwrap();
+    let (id, start) = (peer.child.id(), Instant::now());
+    let error = peer.ask::<Window>("window 1", Duration::from_millis(200)).unwrap_err();
+    assert_eq!(error.to_string(), "gave no answer for 0.2 s");
+    drop(peer);
+    assert!(start.elapsed() < Duration::from_secs(30));
+    assert!(!is_alive(id));
+}
+
+#[test]
+fn steps_are_measured_in_turn_with_peers() {
+    use crate::bench::step::{NONE, Outcome, StepCase, StepPlan, measure_task};
+    let cases = [
+        case("fake", "window", r#"{"envs": 4}"#),
+        case("nowhere", "window", "{}"),
+        case("fake", "die", "{}"),
+    ];
+    let folder = folder(&format!(r#"{{"step": [{}], "learn": []}}"#, cases.join(",")));
+    let peers = Peers::open(folder.path()).unwrap();
+    let own = StepCase { task: "CartPole-v1".into(), reward: NONE.into(), num_envs: 16, shards: 1 };
+    let plan = StepPlan { turns: 3, window_secs: 0.01 };
+    let found = measure_task("CartPole-v1", &[own], Some(&peers), &plan, &mut |_| ()).unwrap();
+    let [well, absent, dead] = found.peers.as_slice() else { panic!("{:?}", found.peers) };
+    let Outcome::Measured { rates, leads } = &well.outcome else { panic!("{well:?}") };
+    assert_eq!((well.num_envs, rates.windows.len(), rates.per_cpu_sec.median), (Some(4), 3, 20.0));
+    let window = found.own[0].rates.windows.iter().map(|own| own.rate() / 1000.0);
+    let lead = crate::bench::Spread::of(window).unwrap();
+    assert_eq!((leads[0].0.as_str(), leads[0].1.wall.max), (NONE, lead.max));
+    assert!(matches!(&absent.outcome, Outcome::NotInstalled { .. }), "{absent:?}");
+    assert!(matches!(&dead.outcome, Outcome::Failed { why } if why.contains("exit status: 3")), "{dead:?}");
+}
+
+#[test]
+fn the_table_of_peers_is_whole() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/peers");
+    let peers = Peers::open(&root).unwrap();
+    for case in peers.step.iter().chain(&peers.learn) {
+        let (module, function) = case.build.split_once(':').unwrap();
+        let text = fs::read_to_string(root.join(module).with_extension("py")).unwrap();
+        assert!(text.contains(&format!("\ndef {function}(")), "{}", case.build);
+        let requirements = root.join(format!("requirements-{}.txt", case.python));
+        assert!(requirements.is_file(), "{}", case.python);
+    }
+    assert!(peers.step.iter().all(|case| case.envs().is_some()));
+    let error = Peers::open(&root.join("nowhere")).unwrap_err();
+    assert!(error.to_string().starts_with("cannot read the table of peers"), "{error}");
+}

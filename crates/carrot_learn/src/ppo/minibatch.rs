@@ -1,0 +1,179 @@
+//! A rollout as tensors, cut into mini-batches: of single steps, or of whole env rows where the policy
+//! remembers.
+
+use carrot_sim::{Rollout, RowKey, Stream};
+use tch::{Device, Tensor};
+
+use super::gae::Successor;
+use super::network::ActorCritic;
+use crate::LearnError;
+use crate::features::{FeatureTable, Features};
+use crate::params::Params;
+use crate::views::View;
+
+/// A rollout as tensors.
+pub(super) struct Batch<'a> {
+    pub(super) features: FeatureTable<'a>,
+    /// One row per step, see [`super::Ppo::sample_table`].
+    pub(super) samples: View<'a>,
+    pub(super) sequences: Option<Sequences>,
+}
+
+/// What a recurrent policy needs beside the steps.
+pub(super) struct Sequences {
+    /// Memories before the first step, `[N, H]`.
+    first: Tensor,
+    /// 0 where a new episode begins, else 1, `[T, N]`.
+    keep: Vec<f32>,
+    num_envs: usize,
+}
+
+impl Sequences {
+    pub(super) fn new(rollout: &Rollout, first: Tensor) -> Self {
+        let (n, cells) = (rollout.num_envs, rollout.filled * rollout.num_envs);
+        // An episode that began before the first step began with a memory of zeroes already.
+        let ended = |cell: usize| rollout.terminated[cell] || rollout.truncated[cell];
+        let keep = (0..cells).map(|cell| if cell >= n && ended(cell - n) { 0.0 } else { 1.0 }).collect();
+        Self { first, keep, num_envs: n }
+    }
+}
+
+/// A share of a mini-batch, in tensors of its own that may go to another thread.
+pub(super) struct Share {
+    features: Features,
+    /// Rows of the samples that are learned from.
+    pub(super) samples: Tensor,
+    sequence: Option<Sequence>,
+    /// Its part of the mini-batch, by rows.
+    pub(super) weight: f64,
+}
+
+/// All steps of some env rows.
+struct Sequence {
+    /// `[B, H]`.
+    first: Tensor,
+    /// `[T, B, 1]`.
+    keep: Tensor,
+    /// Which of the steps are learned from, where some are void.
+    learned: Option<Tensor>,
+}
+
+/// One mini-batch.
+pub(super) struct Minibatch {
+    pub(super) shares: Vec<Share>,
+    /// Mean and standard deviation of its advantages.
+    pub(super) moments: (f64, f64),
+}
+
+/// The order in which a pass goes through a rollout.
+pub(super) struct Order {
+    /// Steps, or env rows.
+    items: Vec<i64>,
+}
+
+impl Order {
+    /// Void steps are in no mini-batch.
+    pub(super) fn new(batch: &Batch<'_>, successors: &[Successor]) -> Self {
+        let items = match &batch.sequences {
+            Some(sequences) => (0..sequences.num_envs as i64).collect(),
+            None => (0..successors.len())
+                .filter(|&cell| successors[cell] != Successor::Fault)
+                .map(|cell| cell as i64)
+                .collect(),
+        };
+        Self { items }
+    }
+
+    /// Shuffles for a pass of an update.
+    pub(super) fn shuffle(&mut self, seed: u64, epoch: usize, update: u64) {
+        let key = RowKey { seed, env: epoch as u32, episode: update as u32 };
+        key.rng(Stream::Learner).shuffle(&mut self.items);
+    }
+
+    /// At most `wanted` mini-batches, none of them empty.
+    pub(super) fn minibatches(&self, wanted: usize) -> impl Iterator<Item = &[i64]> {
+        let count = wanted.min(self.items.len());
+        (0..count).map(move |i| &self.items[i * self.items.len() / count..(i + 1) * self.items.len() / count])
+    }
+}
+
+impl Batch<'_> {
+    /// The mini-batch of these items of an [`Order`], in so many shares; `None` where all its steps are void.
+    pub(super) fn minibatch(
+        &self,
+        items: &[i64],
+        shares: usize,
+        advantages: &[f32],
+        successors: &[Successor],
+        device: Device,
+    ) -> Result<Option<Minibatch>, LearnError> {
+        let (count, mut learned, mut made) = (shares.min(items.len()), Vec::new(), Vec::new());
+        for i in 0..count {
+            let own = &items[i * items.len() / count..(i + 1) * items.len() / count];
+            let (share, cells) = self.share(own, successors, device)?;
+            learned.extend(cells);
+            made.extend(share);
+        }
+        let rows = learned.len() as f64;
+        made.iter_mut().for_each(|share| share.weight /= rows);
+        let moments = moments(learned.iter().map(|&cell| f64::from(advantages[cell as usize])));
+        Ok((!made.is_empty()).then_some(Minibatch { shares: made, moments }))
+    }
+
+    /// A share, weighing as many as it has rows, and the steps that it learns from.
+    fn share(
+        &self,
+        items: &[i64],
+        successors: &[Successor],
+        device: Device,
+    ) -> Result<(Option<Share>, Vec<i64>), LearnError> {
+        let index = |items: &[i64]| View::i64(items, &[items.len() as i64])?.copied(device);
+        let Some(Sequences { first, keep, num_envs }) = &self.sequences else {
+            let rows = index(items)?;
+            let (features, samples) = (self.features.gather(&rows)?, self.samples.gather(&rows)?);
+            let share = Share { features, samples, sequence: None, weight: items.len() as f64 };
+            return Ok((Some(share), items.to_vec()));
+        };
+        let (n, steps) = (*num_envs, successors.len() / num_envs);
+        let cells: Vec<i64> =
+            (0..steps).flat_map(|t| items.iter().map(move |env| (t * n) as i64 + env)).collect();
+        let kept: Vec<f32> = cells.iter().map(|&cell| keep[cell as usize]).collect();
+        let shape = [steps as i64, items.len() as i64, 1];
+        let is_void = |i: &i64| successors[cells[*i as usize] as usize] == Successor::Fault;
+        let learned: Vec<i64> = (0..cells.len() as i64).filter(|i| !is_void(i)).collect();
+        let valid: Vec<i64> = learned.iter().map(|&i| cells[i as usize]).collect();
+        if valid.is_empty() {
+            return Ok((None, valid));
+        }
+        let sequence = Sequence {
+            first: first.f_index_select(0, &index(items)?)?,
+            keep: View::f32(&kept, &shape)?.copied(device)?,
+            learned: (learned.len() < cells.len()).then(|| index(&learned)).transpose()?,
+        };
+        let (features, samples) =
+            (self.features.gather(&index(&cells)?)?, self.samples.gather(&index(&valid)?)?);
+        let share = Share { features, samples, sequence: Some(sequence), weight: valid.len() as f64 };
+        Ok((Some(share), valid))
+    }
+}
+
+impl Share {
+    /// What both trunks read of its steps.
+    pub(super) fn perceive(&self, net: &ActorCritic, params: &Params) -> Result<Tensor, LearnError> {
+        let features = self.features.copied();
+        let Some(sequence) = &self.sequence else { return net.perceive(params, features, None) };
+        let states = net.perceive_sequences(params, features, &sequence.first, &sequence.keep)?;
+        Ok(match &sequence.learned {
+            Some(learned) => states.f_index_select(0, learned)?,
+            None => states,
+        })
+    }
+}
+
+/// Mean and standard deviation, as of a sample.
+fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let (count, sum) = values.clone().fold((0.0, 0.0), |(n, sum), x| (n + 1.0, sum + x));
+    let mean = sum / count;
+    let squares: f64 = values.map(|x| (x - mean) * (x - mean)).sum();
+    (mean, (squares / (count - 1.0)).sqrt())
+}
