@@ -46,7 +46,7 @@ fn entries(folder: &Path) -> Vec<String> {
     names
 }
 
-const VERBS: [&[&str]; 16] = [
+const VERBS: [&[&str]; 17] = [
     &["tasks", "list"],
     &["tasks", "show"],
     &["kinds", "list"],
