@@ -30,13 +30,8 @@ fn with_arm(task: &str, control: &str) -> Arc<dyn Task> {
 fn tasks_with_arms_pass_the_check() {
     for task in TASKS {
         for control in CONTROLS {
-            for (rows, steps) in [(1, 60), (65, 60)] {
-                let task = with_arm(task, control);
-                let checked = check_task(&task, CheckConfig { rows, steps, seed: 11 });
-                checked.unwrap_or_else(|findings| {
-                    panic!("{} by {control}, {rows} rows: {findings:#?}", task.spec().name)
-                });
-            }
+            let checked = check_task(&with_arm(task, control), CheckConfig { rows: 17, steps: 50, seed: 11 });
+            checked.unwrap_or_else(|findings| panic!("{task} by {control}: {findings:#?}"));
         }
     }
 }
@@ -72,12 +67,12 @@ fn experts_succeed_with_arms_and_exploits_do_not() {
             let (name, scripts) = (task.spec().name, task.spec().scripts.clone());
             let steps = task.spec().max_steps as usize;
             let env = |rows| VecEnv::new(task.clone(), config(rows, steps), &|_| {}).unwrap();
-            let expert = play_in(env(100), "expert");
+            let expert = play_in(env(40), "expert");
             let rate = expert.success_rate();
             assert!(rate >= 0.95, "{name} by {control}: {rate}");
             for script in &scripts[1..] {
                 assert_eq!(
-                    play_in(env(20), script.name).success_rate(),
+                    play_in(env(10), script.name).success_rate(),
                     0.0,
                     "{name} by {control}: {}",
                     script.name
