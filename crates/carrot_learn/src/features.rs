@@ -84,6 +84,7 @@ impl FeatureLayout {
                 Reading::Floats => (vector, floats) = (vector + part.size, floats + part.size),
                 Reading::Categories(choices) => vector += choices.iter().sum::<usize>(),
                 Reading::Image(_) => images += 1,
+                Reading::Flat(_) => vector += part.size,
             }
         }
         if vector + images == 0 {
@@ -122,10 +123,9 @@ impl FeatureLayout {
         for (part, slice) in self.parts.iter().zip(obs) {
             let given = match (&part.reading, slice) {
                 (Reading::Floats, PartSlice::F32(data)) => data.len(),
-                (
-                    Reading::Categories(_) | Reading::Image(_) | Reading::Flat(_),
-                    PartSlice::U8(data),
-                ) => data.len(),
+                (Reading::Categories(_) | Reading::Image(_) | Reading::Flat(_), PartSlice::U8(data)) => {
+                    data.len()
+                }
                 _ => return Err(LearnError::Space(format!("part `{}` has another element type", part.name))),
             };
             LearnError::expect_len("an observation part", given, rows * part.size)?;

@@ -16,6 +16,7 @@
 //! | scene | iterations | control step | control steps/s |
 //! |---|---|---|---|
 //! | blocked fingers | 1 | 21 us (14 us on a quiet machine) | 49,000 (73,000) |
+//! | blocked fingers, cube | 2 | 31 us | 32,000 |
 //! | driven fingers | 2 | 31 us | 32,000 |
 //! | driven fingers, cube | 2 | 45 us | 22,000 |
 //!

@@ -26,6 +26,35 @@ fn scene(folder: &Path) {
 }
 
 #[test]
+fn a_run_keeps_the_robot_that_its_scene_brought() {
+    let here = tempfile::tempdir().unwrap();
+    let here = here.path();
+    let robots = here.join("robots");
+    fs::create_dir_all(robots.join("six_joint_arm")).unwrap();
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/robots");
+    for (from, to) in
+        [("six_joint_arm.urdf", "own.urdf"), ("six_joint_arm/palm.stl", "six_joint_arm/palm.stl")]
+    {
+        fs::copy(assets.join(from), robots.join(to)).unwrap();
+    }
+    let task = "Task(name: \"Reach\", params: (robot: \"robots/own.urdf\", control: JointVelocity))";
+    fs::write(here.join("scene.ron"), SCENE.replace("\"CartPole-v1\"", task)).unwrap();
+    let (checked, code) = json(here, &["check", "scene.ron"]);
+    assert_eq!((code, checked["task"].as_str()), (Some(0), Some("Reach")), "{checked:#}");
+    let (trained, code) = json(here, &["train", "scene.ron", "--seed", "5", "--quiet"]);
+    assert_eq!(code, Some(0), "{trained:#}");
+    let run = trained["run"].as_str().unwrap();
+    fs::remove_dir_all(&robots).unwrap();
+    let (rescored, code) = json(here, &["rescore", run]);
+    assert_eq!((code, rescored["differing_steps"].as_u64()), (Some(0), Some(0)), "{rescored:#}");
+    let (evaluated, code) = json(here, &["eval", run]);
+    assert_eq!((code, &evaluated["summary"]), (Some(0), &trained["evaluation"]), "{evaluated:#}");
+    let (again, code) = json(here, &["train", "scene.ron"]);
+    assert_eq!(code, Some(2), "{again:#}");
+    assert!(again["error"]["message"].as_str().unwrap().contains("there is no file"), "{again:#}");
+}
+
+#[test]
 fn a_run_is_trained_and_looked_at_in_every_way() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();

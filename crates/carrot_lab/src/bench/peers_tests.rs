@@ -118,7 +118,8 @@ fn steps_are_measured_in_turn_with_peers() {
     ];
     let folder = folder(&format!(r#"{{"step": [{}], "learn": []}}"#, cases.join(",")));
     let peers = Peers::open(folder.path()).unwrap();
-    let own = StepCase { task: "CartPole-v1".into(), robot: None, reward: NONE.into(), num_envs: 16, shards: 1 };
+    let own =
+        StepCase { task: "CartPole-v1".into(), robot: None, reward: NONE.into(), num_envs: 16, shards: 1 };
     let plan = StepPlan { turns: 3, window_secs: 0.01 };
     let found = measure_task(&[own], Some(&peers), &plan, &mut |_| ()).unwrap();
     let [well, absent, dead] = found.peers.as_slice() else { panic!("{:?}", found.peers) };

@@ -245,21 +245,11 @@ struct Stepper {
 
 impl Stepper {
     fn new(case: &StepCase) -> Result<Self, LabError> {
-        let reward = match case.reward.as_str() {
-            NONE => "[(name: \"alive\", kind: Alive())]".into(),
-            FOUR_TERMS => {
-                carrot_tasks::build_task(&case.task).map_or_else(String::new, |task| four_terms(task.spec()))
-            }
-            name => format!("\"{name}\""),
+        let setup = match case.reward.as_str() {
+            NONE => Setup { graphs: Vec::new(), ..read(case, ALIVE)? },
+            FOUR_TERMS => read(case, &four_terms(read(case, ALIVE)?.task.spec()))?,
+            name => read(case, &format!("\"{name}\""))?,
         };
-        let scene = format!(
-            "(version: 1, task: \"{}\", batch: (num_envs: {}, num_steps: {NUM_STEPS}), reward: {reward}, recording: (envs: 0))",
-            case.task, case.num_envs
-        );
-        let mut setup = Setup::read::<&str>(&Source::new("benchmark", scene), &[], ModelFiles::new())?;
-        if case.reward == NONE {
-            setup.graphs.clear();
-        }
         let revision = Revision::initial(&setup.graphs);
         let env = setup.build(VecEnvConfig { shards: case.shards, ..setup.batch() }, &revision)?;
         let ledger = Ledger::new(&setup.graphs, NUM_STEPS, case.num_envs);
@@ -332,8 +322,7 @@ mod tests {
         let cases = [case(NONE, 1), case(FOUR_TERMS, 1), case("sparse", 2)];
         let plan = StepPlan { turns: 2, window_secs: 0.01 };
         let mut parties = Vec::new();
-        let found =
-            measure_task(&cases, None, &plan, &mut |party| parties.push(party.to_string()));
+        let found = measure_task(&cases, None, &plan, &mut |party| parties.push(party.to_string()));
         let found = found.unwrap();
         assert_eq!(
             found.own.iter().map(|own| &own.case).collect::<Vec<_>>(),

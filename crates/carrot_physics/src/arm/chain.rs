@@ -36,7 +36,7 @@ impl Chain {
         let mut origins = vec![Pose::IDENTITY; JOINTS + 1];
         let mut at = 0;
         for &joint in path {
-            origins[at] = origins[at] * pose(&robot.joints[joint].origin);
+            origins[at] *= pose(&robot.joints[joint].origin);
             at += usize::from(moving.contains(&joint));
         }
         let turns = std::array::from_fn(|index| {

@@ -151,7 +151,7 @@ fn placed(body: BodyId, geometry: &Geometry, place: Pose, groups: u32) -> Placed
         Geometry::Mesh { hull, .. } => {
             let [low, high] = hull.bounds();
             let middle = [0, 1, 2].map(|axis| 0.5 * (low[axis] + high[axis]));
-            place = place * Pose::from_translation(crate::convert::vector(middle));
+            place *= Pose::from_translation(crate::convert::vector(middle));
             Shape::Cuboid { half_extents: [0, 1, 2].map(|axis| 0.5 * (high[axis] - low[axis])) }
         }
     };

@@ -48,8 +48,9 @@ impl Hull {
         let hull = catch_unwind(AssertUnwindSafe(|| SharedShape::convex_hull(&points)));
         let shape = hull.ok().flatten().ok_or("it has no convex hull: its points lie in a plane")?;
         let hull = Self { shape };
-        let thin = hull.bounds()[0].iter().zip(hull.bounds()[1]).any(|(low, high)| !(high - low > 1e-5));
-        if thin { Err("it is thinner than 10 um".into()) } else { Ok(hull) }
+        // What is not a number is not solid either.
+        let solid = hull.bounds()[0].iter().zip(hull.bounds()[1]).all(|(low, high)| high - low > 1e-5);
+        if solid { Ok(hull) } else { Err("it is thinner than 10 um".into()) }
     }
 }
 

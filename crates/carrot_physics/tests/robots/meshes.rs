@@ -33,11 +33,11 @@ fn binary() -> Vec<u8> {
 
 fn bounds(robot: &RobotModel) -> [[f32; 3]; 2] {
     let shapes = robot.links.iter().flat_map(|link| &link.collisions);
-    let hull = shapes.filter_map(|shape| match &shape.geometry {
+    let mut hulls = shapes.filter_map(|shape| match &shape.geometry {
         Geometry::Mesh { hull, .. } => Some(hull.bounds()),
         _ => None,
     });
-    hull.last().unwrap()
+    hulls.next_back().unwrap()
 }
 
 #[test]

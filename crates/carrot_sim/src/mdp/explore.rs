@@ -20,12 +20,15 @@ impl Ending {
     pub const NONE: Self = Self { cause: CAUSE_NONE, success: false };
 }
 
+/// Appends the states that follow an action, with their probabilities.
+pub type Follow<'a, S> = dyn Fn(&S, usize, &mut Vec<(f64, S)>) + 'a;
+
 /// What a task says of its states, for [`Explorer::explore`] to list them.
 pub struct Explorer<'a, S> {
     /// Actions.
     pub num_actions: usize,
     /// States that follow an action, with their probabilities.
-    pub step: &'a dyn Fn(&S, usize, &mut Vec<(f64, S)>),
+    pub step: &'a Follow<'a, S>,
     /// Whether the episode ends on arrival.
     pub ending: &'a dyn Fn(&S) -> Ending,
     /// Signals of a state, one per column.

@@ -9,7 +9,7 @@ mod solve;
 #[cfg(test)]
 mod tests;
 
-pub use explore::{Ending, Explorer};
+pub use explore::{Ending, Explorer, Follow};
 pub use solve::{
     Optimum, Plan, backward_induction, evaluate_plan, evaluate_policy, policy_iteration, value_iteration,
 };

@@ -139,7 +139,7 @@ impl Sensed {
 }
 
 /// The parts of an observation: those of the task, and the joints of an arm where its signals are among them.
-fn parts<'s>(signals: &'s [SignalSpec], observed: Observed) -> Vec<(&'s str, Vec<&'s str>)> {
+fn parts(signals: &[SignalSpec], observed: Observed) -> Vec<(&str, Vec<&str>)> {
     let mut parts: Vec<_> = observed.iter().map(|(part, names)| (*part, names.to_vec())).collect();
     let joints: Vec<_> =
         signals.iter().map(|spec| spec.name.as_str()).filter(|name| name.starts_with(JOINT_PREFIX)).collect();

@@ -107,7 +107,7 @@ fn bytes(env: &VecEnv) -> Vec<u8> {
 }
 
 /// Fills a rollout with random actions from step `t` on.
-fn roll(env: &mut VecEnv, t: usize) -> Vec<u8> {
+pub(crate) fn roll(env: &mut VecEnv, t: usize) -> Vec<u8> {
     env.begin_rollout();
     for k in 0..env.config().num_steps {
         env.step(&random_actions(env, t + k)).unwrap();

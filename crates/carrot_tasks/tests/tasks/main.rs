@@ -10,5 +10,6 @@ mod mdp;
 mod minigrid;
 mod pendulums;
 mod rewards;
+mod robots;
 mod scripts;
 mod tables;

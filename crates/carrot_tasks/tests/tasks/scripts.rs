@@ -1,14 +1,19 @@
 //! Scripts reach what they claim.
 
 use carrot_sim::mdp::backward_induction;
-use carrot_sim::{Mdp, RowKey, ScriptView};
+use carrot_sim::{Mdp, RowKey, ScriptView, VecEnv};
 use carrot_tasks::{build_task, task_names};
 
 use crate::batch::{Episodes, env};
 
 /// Plays a script until the first episode of each of `rows` rows ended.
 pub(crate) fn play(task: &str, script: &str, rows: usize) -> Episodes {
-    let mut env = env(task, rows, build_task(task).unwrap().spec().max_steps as usize);
+    play_in(env(task, rows, build_task(task).unwrap().spec().max_steps as usize), script)
+}
+
+/// Plays a script until every env's first episode ended.
+pub(crate) fn play_in(mut env: VecEnv, script: &str) -> Episodes {
+    let rows = env.config().num_envs;
     let act = env.task().spec().script(script).unwrap().act;
     let catalog = env.catalog().clone();
     let mut episodes = Episodes::new(rows);
@@ -28,7 +33,7 @@ pub(crate) fn play(task: &str, script: &str, rows: usize) -> Episodes {
             break;
         }
     }
-    assert!(episodes.ended.iter().all(|ended| *ended), "{task} {script}");
+    assert!(episodes.ended.iter().all(|ended| *ended), "{} {script}", env.task().spec().name);
     episodes
 }
 

@@ -57,6 +57,9 @@ enum Score {
     TimeBonus,
 }
 
+/// (object, colour, state) of a tile by its column and row, given the signals of the state.
+type TileFn = fn(&dyn Fn(usize) -> f32, u8, u8) -> [u8; 3];
+
 /// How a state is drawn.
 #[derive(Resource, Debug, Clone, Copy)]
 struct Board {
@@ -64,8 +67,7 @@ struct Board {
     height: u8,
     /// Signal columns of the agent's column and row.
     agent: [usize; 2],
-    /// (object, colour, state) of a tile, given the signals of the state.
-    tile: fn(&dyn Fn(usize) -> f32, u8, u8) -> [u8; 3],
+    tile: TileFn,
 }
 
 /// What success pays for being early, by step count.
