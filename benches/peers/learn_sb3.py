@@ -28,17 +28,21 @@ def ppo(env_id, n_envs, wrapper=None, normalize=False, threads=1, total_steps=No
         env = gymnasium.make(env_id, disable_env_checker=True)
         return wrap(env, wrapper)
 
-    def train(seed, bar, every, episodes, limit_secs):
-        judge = Judge(make, seed, bar, episodes)
-        watch = Watch(judge, every, limit_secs)
+    def new_model(seed):
         envs = DummyVecEnv([make] * n_envs)
         envs.seed(seed)
         if normalize:
             envs = VecNormalize(envs, gamma=settings["gamma"])
-        model = stable_baselines3.PPO("MlpPolicy", envs, seed=seed, device="cpu", **settings)
-        model.learn(total_steps or 10**9, callback=watch)
+        return stable_baselines3.PPO("MlpPolicy", envs, seed=seed, device="cpu", **settings)
+
+    def train(seed, bar, every, episodes, limit_secs):
+        judge = Judge(make, seed, bar, episodes)
+        watch = Watch(judge, every, limit_secs)
+        new_model(seed).learn(total_steps or 10**9, callback=watch)
         return watch.found()
 
+    # The first model imports seconds' worth of PyTorch, which is no part of a training.
+    new_model(0)
     return train
 
 

@@ -19,6 +19,8 @@ pub(crate) enum Reading {
     Categories(Vec<usize>),
     /// Bytes `[H, W, C]` for a convolutional encoder, scaled to 0 to 1.
     Image(ImageShape),
+    /// The bytes of an image one by one, scaled to 0 to 1.
+    Flat(ImageShape),
 }
 
 /// Shape and range of an image part.
@@ -82,12 +84,24 @@ impl FeatureLayout {
                 Reading::Floats => (vector, floats) = (vector + part.size, floats + part.size),
                 Reading::Categories(choices) => vector += choices.iter().sum::<usize>(),
                 Reading::Image(_) => images += 1,
+                Reading::Flat(_) => vector += part.size,
             }
         }
         if vector + images == 0 {
             return Err(LearnError::Space("an observation without elements cannot be learned from".into()));
         }
         Ok(Self { parts, vector, floats })
+    }
+
+    /// The same without images: their bytes are elements of the vector.
+    pub(crate) fn flattened(mut self) -> Self {
+        for part in &mut self.parts {
+            if let Reading::Image(shape) = part.reading {
+                part.reading = Reading::Flat(shape);
+                self.vector += part.size;
+            }
+        }
+        self
     }
 
     /// The image parts, with their names.
@@ -109,7 +123,9 @@ impl FeatureLayout {
         for (part, slice) in self.parts.iter().zip(obs) {
             let given = match (&part.reading, slice) {
                 (Reading::Floats, PartSlice::F32(data)) => data.len(),
-                (Reading::Categories(_) | Reading::Image(_), PartSlice::U8(data)) => data.len(),
+                (Reading::Categories(_) | Reading::Image(_) | Reading::Flat(_), PartSlice::U8(data)) => {
+                    data.len()
+                }
                 _ => return Err(LearnError::Space(format!("part `{}` has another element type", part.name))),
             };
             LearnError::expect_len("an observation part", given, rows * part.size)?;
@@ -151,6 +167,14 @@ impl FeatureLayout {
                         }
                     }
                     column += choices.iter().sum::<usize>();
+                }
+                (Reading::Flat(image), PartSlice::U8(data)) => {
+                    let scale = 1.0 / image.high as f32;
+                    for (target, row) in targets.zip(data.chunks_exact(part.size)) {
+                        let target = &mut target[column..column + part.size];
+                        target.iter_mut().zip(row).for_each(|(x, &byte)| *x = f32::from(byte) * scale);
+                    }
+                    column += part.size;
                 }
                 _ => {}
             }
@@ -280,6 +304,20 @@ mod tests {
         assert_eq!(features.vector.unwrap().size(), [2, 8]);
         assert_eq!(features.images[0].size(), [2, 4, 5, 3]);
         assert!(layout.check(&obs, 3).is_err() && layout.check(&obs[..2], 2).is_err());
+    }
+
+    #[test]
+    fn a_flattened_image_is_part_of_the_vector() {
+        let parts = [ObsPart::bytes("picture", &[1, 2, 1], 10), ObsPart::vector("c", &[0.0], &[1.0])];
+        let layout = FeatureLayout::new(&parts).unwrap().flattened();
+        assert_eq!((layout.vector, layout.floats, layout.images().count()), (3, 1, 0));
+        let obs = [PartSlice::U8(&[10, 0, 5, 1]), PartSlice::F32(&[0.5, 0.6])];
+        layout.check(&obs, 2).unwrap();
+        let mut vectors = Vec::new();
+        layout.fill_vectors(&obs, 2, &ObsNorm::identity(1), &mut vectors);
+        assert_eq!(vectors, [1.0, 0.0, 0.5, 0.5, 0.1, 0.6]);
+        let features = layout.table(&obs, &vectors, 2, Device::Cpu).unwrap().copied(Device::Cpu).unwrap();
+        assert!(features.images.is_empty());
     }
 
     #[test]

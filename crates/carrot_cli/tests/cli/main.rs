@@ -228,22 +228,28 @@ fn a_full_disk_behind_stdout_is_told() {
 #[test]
 fn speed_is_measured_for_one_case() {
     let here = tempfile::tempdir().unwrap();
-    for reward in ["none", "four-terms", "shaped"] {
-        let args = [
-            "bench",
-            "step",
-            "--task",
-            "CartPole-v1",
-            "--num-envs",
-            "16",
-            "--secs",
-            "0.01",
-            "--reward",
-            reward,
-        ];
-        let (rates, code) = json(here.path(), &args);
-        assert_eq!(code, Some(0), "{rates}");
-        let rate = &rates[0]["own"][0]["rates"]["per_sec"];
-        assert!(rate["median"].as_f64().unwrap() > 0.0, "{rates}");
-    }
+    let args = "bench step --task CartPole-v1 --num-envs 16 --turns 2 --secs 0.01 \
+                --reward none --reward four-terms --reward shaped --markdown step.md";
+    let (rates, code) = json(here.path(), &args.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(code, Some(0), "{rates}");
+    let own = rates[0]["own"].as_array().unwrap();
+    let rewards: Vec<_> = own.iter().map(|own| own["case"]["reward"].as_str().unwrap()).collect();
+    assert_eq!(rewards, ["none", "four-terms", "shaped"]);
+    assert!(own.iter().all(|own| own["rates"]["per_sec"]["median"].as_f64().unwrap() > 0.0), "{rates}");
+    let page = std::fs::read_to_string(here.path().join("step.md")).unwrap();
+    assert_eq!(page.lines().filter(|line| line.starts_with("| CartPole-v1 | Carrot, ")).count(), 3, "{page}");
+}
+
+#[test]
+fn learning_is_cut_off_in_time() {
+    let here = tempfile::tempdir().unwrap();
+    let args = ["bench", "learn", "--task", "Pendulum-v1", "--seeds", "1", "--limit", "1"];
+    let (found, code) = json(here.path(), &args);
+    let own = &found[0]["own"][0];
+    assert_eq!((code, own["solved"].as_bool()), (Some(0), Some(false)), "{found}");
+    assert!(own["wall_secs"].as_f64().unwrap() >= 1.0 && own["env_steps"].as_u64().unwrap() > 0, "{found}");
+    let args = ["bench", "learn", "--peers", "nowhere"];
+    let (refused, code) = json(here.path(), &args);
+    assert_eq!(code, Some(6), "{refused}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("nowhere"), "{refused}");
 }

@@ -29,6 +29,9 @@ const GRACE: Duration = Duration::from_secs(60);
 pub struct PeerCase {
     /// Carrot's name of the task.
     pub task: String,
+    /// The robot that must take the place of the task's hand to be compared.
+    #[serde(default)]
+    pub robot: Option<String>,
     /// Name of the peer.
     pub peer: String,
     /// Virtual environment.
@@ -42,6 +45,11 @@ pub struct PeerCase {
 }
 
 impl PeerCase {
+    /// What of Carrot's it is compared with.
+    pub fn subject(&self) -> String {
+        super::step::subject(&self.task, self.robot.as_deref())
+    }
+
     /// Envs in its batch.
     pub fn envs(&self) -> Option<u64> {
         self.args.get("envs").and_then(serde_json::Value::as_u64)

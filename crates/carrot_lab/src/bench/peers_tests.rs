@@ -118,9 +118,10 @@ fn steps_are_measured_in_turn_with_peers() {
     ];
     let folder = folder(&format!(r#"{{"step": [{}], "learn": []}}"#, cases.join(",")));
     let peers = Peers::open(folder.path()).unwrap();
-    let own = StepCase { task: "CartPole-v1".into(), reward: NONE.into(), num_envs: 16, shards: 1 };
+    let own =
+        StepCase { task: "CartPole-v1".into(), robot: None, reward: NONE.into(), num_envs: 16, shards: 1 };
     let plan = StepPlan { turns: 3, window_secs: 0.01 };
-    let found = measure_task("CartPole-v1", &[own], Some(&peers), &plan, &mut |_| ()).unwrap();
+    let found = measure_task(&[own], Some(&peers), &plan, &mut |_| ()).unwrap();
     let [well, absent, dead] = found.peers.as_slice() else { panic!("{:?}", found.peers) };
     let Outcome::Measured { rates, leads } = &well.outcome else { panic!("{well:?}") };
     assert_eq!((well.num_envs, rates.windows.len(), rates.per_cpu_sec.median), (Some(4), 3, 20.0));
@@ -132,10 +133,51 @@ fn steps_are_measured_in_turn_with_peers() {
 }
 
 #[test]
+fn seeds_are_trained_in_turn_with_peers() {
+    use crate::bench::learn::{LearnCase, measure_task};
+    let cases = [case("fake", "train", "{}"), case("nowhere", "train", "{}")];
+    let folder = folder(&format!(r#"{{"step": [], "learn": [{}]}}"#, cases.join(",")));
+    let peers = Peers::open(folder.path()).unwrap();
+    let scene = r#"(version: 1, task: "CartPole-v1", batch: (num_envs: 4, num_steps: 8), reward: "naive",
+        recording: (envs: 0), learner: Ppo(total_steps: 64, update_epochs: 1))"#;
+    let mut own =
+        LearnCase { task: "CartPole-v1", bar: 1.0, reward: "sparse", every: 16, scene: ("scene", scene) };
+    let mut order = Vec::new();
+    let found = measure_task(&own, 3, 100.0, Some(&peers), &mut |who, seed, came_to| {
+        order.extend(came_to.map(|_| format!("{who} {seed}")));
+    });
+    let found = found.unwrap();
+    assert_eq!(order, ["Carrot 1", "Fake 1", "Carrot 2", "Fake 2", "Carrot 3", "Fake 3"]);
+    assert!(found.own.iter().all(|own| own.solved && own.env_steps == 32 && own.mean_return >= 1.0));
+    let [peer, absent] = found.peers.as_slice() else { panic!("{:?}", found.peers) };
+    let fastest = found.own.iter().map(|own| own.wall_secs).fold(f64::INFINITY, f64::min);
+    assert_eq!((peer.lead.unwrap().wall.max, peer.lead_is_a_bound), (2.0 / fastest, true));
+    assert!(peer.trainings.len() == 3 && peer.failure.is_none());
+    assert!(absent.failure.as_ref().unwrap().starts_with("not installed"), "{absent:?}");
+
+    own.bar = 1000.0;
+    let found = measure_task(&own, 1, 100.0, None, &mut |_, _, _| ()).unwrap();
+    assert_eq!((found.own[0].solved, found.own[0].env_steps), (false, 64));
+}
+
+#[test]
+fn every_scene_of_the_benchmark_is_of_its_task() {
+    use crate::bench::learn::CASES;
+    for case in CASES {
+        let (name, text) = case.scene;
+        let source = crate::Source::new(name, text);
+        let judged = [format!("reward=\"{}\"", case.reward)];
+        let setup = crate::Setup::read(&source, &judged, crate::ModelFiles::new()).unwrap();
+        assert_eq!((setup.task.spec().name, setup.scene.recording.envs), (case.task, 0));
+    }
+}
+
+#[test]
 fn the_table_of_peers_is_whole() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/peers");
     let peers = Peers::open(&root).unwrap();
     for case in peers.step.iter().chain(&peers.learn) {
+        assert!(carrot_tasks::task_names().contains(&case.task.as_str()), "{}", case.task);
         let (module, function) = case.build.split_once(':').unwrap();
         let text = fs::read_to_string(root.join(module).with_extension("py")).unwrap();
         assert!(text.contains(&format!("\ndef {function}(")), "{}", case.build);

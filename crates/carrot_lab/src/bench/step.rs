@@ -18,6 +18,9 @@ const ACTION_BATCHES: usize = 16;
 /// Seconds until caches, branch predictors and pages are as they stay.
 const WARM_UP_SECS: f64 = 0.1;
 
+/// A reward that reads no signal.
+const ALIVE: &str = "[(name: \"alive\", kind: Alive())]";
+
 /// The reward that is none at all: no columns, no ledger.
 pub const NONE: &str = "none";
 /// The reward that [`four_terms`] makes for any task.
@@ -28,12 +31,25 @@ pub const FOUR_TERMS: &str = "four-terms";
 pub struct StepCase {
     /// Task.
     pub task: String,
+    /// The robot that takes the place of the task's hand.
+    pub robot: Option<String>,
     /// [`NONE`], [`FOUR_TERMS`], or the name of one of the task's rewards.
     pub reward: String,
     /// Rows.
     pub num_envs: usize,
     /// Worlds, one thread each; with one shard everything stays on one core.
     pub shards: usize,
+}
+
+impl StepCase {
+    /// Task and robot: what a peer must do too to be compared.
+    pub fn subject(&self) -> String {
+        subject(&self.task, self.robot.as_deref())
+    }
+}
+
+pub(super) fn subject(task: &str, robot: Option<&str>) -> String {
+    robot.map_or_else(|| task.into(), |robot| format!("{task} with {robot}"))
 }
 
 /// How it is measured.
@@ -48,7 +64,7 @@ pub struct StepPlan {
 /// All that was measured on one task.
 #[derive(Debug, Clone, Serialize)]
 pub struct TaskRates {
-    /// The task.
+    /// The task, with its robot.
     pub task: String,
     /// Carrot.
     pub own: Vec<OwnRates>,
@@ -127,27 +143,27 @@ impl Rates {
     }
 }
 
-/// Measures cases of one task: those with one shard on one core, in turn with the peers of that task, then
+/// Measures cases of one subject: those with one shard on one core, in turn with the peers of that task, then
 /// those with more.
 ///
 /// # Errors
 /// When a task or reward is unknown or a step fails. A peer that fails is told of in its row.
 pub fn measure_task(
-    task: &str,
     cases: &[StepCase],
     peers: Option<&Peers>,
     plan: &StepPlan,
     on_party: &mut dyn FnMut(&str),
 ) -> Result<TaskRates, LabError> {
+    let task = cases.first().map(StepCase::subject).unwrap_or_default();
     let (single, sharded): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.shards == 1);
     let (mut own, peers) = {
         let _core = OneCore::enter();
-        take_turns(task, &single, peers, plan, on_party)?
+        take_turns(&task, &single, peers, plan, on_party)?
     };
     for case in sharded {
-        own.extend(take_turns(task, &[case], None, plan, on_party)?.0);
+        own.extend(take_turns(&task, &[case], None, plan, on_party)?.0);
     }
-    Ok(TaskRates { task: task.into(), own, peers })
+    Ok(TaskRates { task, own, peers })
 }
 
 fn take_turns(
@@ -163,7 +179,7 @@ fn take_turns(
         steppers.push((Stepper::new(case)?, Vec::with_capacity(plan.turns)));
     }
     let mut guests = Vec::new();
-    for case in peers.iter().flat_map(|peers| &peers.step).filter(|case| case.task == task) {
+    for case in peers.iter().flat_map(|peers| &peers.step).filter(|case| case.subject() == task) {
         on_party(&format!("{task} by {}", case.peer));
         guests.extend(peers.map(|peers| Guest::new(peers, case)));
     }
@@ -229,21 +245,11 @@ struct Stepper {
 
 impl Stepper {
     fn new(case: &StepCase) -> Result<Self, LabError> {
-        let reward = match case.reward.as_str() {
-            NONE => "[(name: \"alive\", kind: Alive())]".into(),
-            FOUR_TERMS => {
-                carrot_tasks::build_task(&case.task).map_or_else(String::new, |task| four_terms(task.spec()))
-            }
-            name => format!("\"{name}\""),
+        let setup = match case.reward.as_str() {
+            NONE => Setup { graphs: Vec::new(), ..read(case, ALIVE)? },
+            FOUR_TERMS => read(case, &four_terms(read(case, ALIVE)?.task.spec()))?,
+            name => read(case, &format!("\"{name}\""))?,
         };
-        let scene = format!(
-            "(version: 1, task: \"{}\", batch: (num_envs: {}, num_steps: {NUM_STEPS}), reward: {reward}, recording: (envs: 0))",
-            case.task, case.num_envs
-        );
-        let mut setup = Setup::read::<&str>(&Source::new("benchmark", scene), &[], ModelFiles::new())?;
-        if case.reward == NONE {
-            setup.graphs.clear();
-        }
         let revision = Revision::initial(&setup.graphs);
         let env = setup.build(VecEnvConfig { shards: case.shards, ..setup.batch() }, &revision)?;
         let ledger = Ledger::new(&setup.graphs, NUM_STEPS, case.num_envs);
@@ -277,6 +283,17 @@ impl Stepper {
     }
 }
 
+/// The scene of a case under a reward.
+fn read(case: &StepCase, reward: &str) -> Result<Setup, LabError> {
+    let StepCase { task, robot, num_envs, .. } = case;
+    let params = robot.as_ref().map_or_else(String::new, |robot| format!(", params: (robot: \"{robot}\")"));
+    let scene = format!(
+        "(version: 1, task: Task(name: \"{task}\"{params}), batch: (num_envs: {num_envs}, num_steps: {NUM_STEPS}), \
+         reward: {reward}, recording: (envs: 0))"
+    );
+    Ok(Setup::read::<&str>(&Source::new("benchmark", scene), &[], ModelFiles::new())?)
+}
+
 fn random_actions(setup: &Setup, num_envs: usize) -> Vec<Vec<f32>> {
     let space = &setup.task.spec().action;
     let width = space.width();
@@ -297,7 +314,7 @@ mod tests {
     use super::*;
 
     fn case(reward: &str, shards: usize) -> StepCase {
-        StepCase { task: "CartPole-v1".into(), reward: reward.into(), num_envs: 64, shards }
+        StepCase { task: "CartPole-v1".into(), robot: None, reward: reward.into(), num_envs: 64, shards }
     }
 
     #[test]
@@ -305,8 +322,7 @@ mod tests {
         let cases = [case(NONE, 1), case(FOUR_TERMS, 1), case("sparse", 2)];
         let plan = StepPlan { turns: 2, window_secs: 0.01 };
         let mut parties = Vec::new();
-        let found =
-            measure_task("CartPole-v1", &cases, None, &plan, &mut |party| parties.push(party.to_string()));
+        let found = measure_task(&cases, None, &plan, &mut |party| parties.push(party.to_string()));
         let found = found.unwrap();
         assert_eq!(
             found.own.iter().map(|own| &own.case).collect::<Vec<_>>(),
@@ -320,7 +336,7 @@ mod tests {
     #[test]
     fn an_unknown_reward_is_a_mistake() {
         let plan = StepPlan { turns: 1, window_secs: 0.01 };
-        let error = measure_task("CartPole-v1", &[case("shapd", 1)], None, &plan, &mut |_| ()).unwrap_err();
+        let error = measure_task(&[case("shapd", 1)], None, &plan, &mut |_| ()).unwrap_err();
         assert!(error.to_string().contains("shaped"), "{error}");
     }
 }

@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn rates_stand_beside_those_of_peers() {
-        let case = StepCase { task: "A".into(), reward: "none".into(), num_envs: 64, shards: 1 };
+        let case = StepCase { task: "A".into(), robot: None, reward: "none".into(), num_envs: 64, shards: 1 };
         let peer =
             |outcome| PeerRates { peer: "P".into(), num_envs: Some(8), versions: "p 1".into(), outcome };
         let tasks = [TaskRates {

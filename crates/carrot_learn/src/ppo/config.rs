@@ -72,6 +72,9 @@ settings! {
         norm_adv: bool = true;
         /// Normalise float observations by their statistics so far.
         norm_obs: bool = true;
+        /// Read images as plain vectors: for views of a few tiles this takes a small part of the time that
+        /// convolutions take.
+        flatten_images: bool = false;
         /// Widths of the hidden layers of actor and critic.
         hidden: Vec<usize> = vec![64, 64], range::WIDTH;
         /// What follows a hidden layer of actor and critic; a `Relu` costs a fraction of a `Tanh`.

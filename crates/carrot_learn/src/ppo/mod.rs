@@ -93,6 +93,7 @@ impl Ppo {
         let device = device.open()?;
         use_threads(config.threads);
         let layout = FeatureLayout::new(observation)?;
+        let layout = if config.flatten_images { layout.flattened() } else { layout };
         let head = Head::of(action)?;
         let shape = Shape {
             head: head.clone(),

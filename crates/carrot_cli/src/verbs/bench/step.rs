@@ -2,7 +2,7 @@
 
 use carrot_lab::bench::step::{FOUR_TERMS, NONE, StepCase, StepPlan, TaskRates, measure_task};
 use carrot_lab::bench::table::Table;
-use carrot_sim::{Task, TaskSpec};
+use carrot_sim::TaskSpec;
 use clap::Args;
 
 use super::Company;
@@ -17,12 +17,19 @@ const PHYSICS_ROWS: u32 = 256;
 /// Tasks that the standard table also shows on two shards, with these numbers of rows.
 const SHARDED: [(&str, [usize; 2]); 2] = [("CartPole-v1", [4096, 16384]), ("DoorKey-8x8", [4096, 16384])];
 
+/// Tasks and robots that the standard table shows beside the tasks with their own hands.
+const ROBOTS: [(&str, &str); 3] =
+    [("Reach", "six_joint_arm"), ("Push", "six_joint_arm"), ("PickPlace", "six_joint_arm")];
+
 /// What is measured.
 #[derive(Args)]
 pub(crate) struct Step {
     /// Task; may be given several times
     #[arg(long)]
     task: Vec<String>,
+    /// A robot in place of the task's hand, such as six_joint_arm
+    #[arg(long, value_name = "ROBOT", requires = "task")]
+    robot: Option<String>,
     /// Envs in the batch; 4096, or 256 where each has a physics world
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     num_envs: Option<u32>,
@@ -49,24 +56,26 @@ impl Step {
         let plan = StepPlan { turns: self.turns as usize, window_secs: self.secs };
         let mut found: Vec<TaskRates> = Vec::with_capacity(cases.len());
         for (index, cases_of_task) in cases.iter().enumerate() {
-            let task = &cases_of_task[0].task;
             let mut note = |party: &str| output.note(&format!("[{}/{}] {party}", index + 1, cases.len()));
-            found.push(measure_task(task, cases_of_task, peers.as_ref(), &plan, &mut note)?);
+            found.push(measure_task(cases_of_task, peers.as_ref(), &plan, &mut note)?);
         }
         self.company.answer(output, &found, &Table::of_rates(&found))
     }
 
     /// The cases to measure, task by task.
     fn cases(&self) -> Result<Vec<Vec<StepCase>>, Failure> {
-        let names: Vec<&str> = match self.task.as_slice() {
-            [] => carrot_tasks::task_names(),
-            given => given.iter().map(String::as_str).collect(),
+        let robot = self.robot.as_deref();
+        let subjects: Vec<(&str, Option<&str>)> = match self.task.as_slice() {
+            [] => {
+                let own_hands = carrot_tasks::task_names().into_iter().map(|task| (task, None));
+                own_hands.chain(ROBOTS.map(|(task, robot)| (task, Some(robot)))).collect()
+            }
+            given => given.iter().map(|task| (task.as_str(), robot)).collect(),
         };
-        names.into_iter().map(|name| self.cases_of(lookup::task(name)?.as_ref())).collect()
+        subjects.into_iter().map(|(task, robot)| self.cases_of(lookup::task(task)?.spec(), robot)).collect()
     }
 
-    fn cases_of(&self, task: &dyn Task) -> Result<Vec<StepCase>, Failure> {
-        let spec = task.spec();
+    fn cases_of(&self, spec: &TaskSpec, robot: Option<&str>) -> Result<Vec<StepCase>, Failure> {
         let valid = reward_names(spec);
         let rewards: Vec<&str> = match self.reward.as_slice() {
             [] => vec![NONE, FOUR_TERMS],
@@ -84,6 +93,7 @@ impl Step {
         }
         let case = |reward: &str, num_envs, shards| StepCase {
             task: spec.name.into(),
+            robot: robot.map(String::from),
             reward: reward.into(),
             num_envs,
             shards,
@@ -131,8 +141,10 @@ mod tests {
     #[test]
     fn the_standard_table_has_every_task_with_and_without_terms() {
         let cases = cases("");
-        let tasks: Vec<&str> = cases.iter().map(|cases| cases[0].task.as_str()).collect();
-        assert_eq!(tasks, carrot_tasks::task_names());
+        let subjects: Vec<String> = cases.iter().map(|cases| cases[0].subject()).collect();
+        let tasks = carrot_tasks::task_names();
+        assert_eq!(subjects[..tasks.len()], tasks);
+        assert_eq!(subjects[tasks.len()..][2], "PickPlace with six_joint_arm");
         for cases in &cases {
             let rewards: Vec<&str> = cases.iter().map(|case| case.reward.as_str()).collect();
             assert_eq!(rewards[..2], [NONE, FOUR_TERMS]);
