@@ -1,6 +1,7 @@
 //! From observation parts to what a network reads: one vector, and images.
 
 use carrot_sim::{Element, ObsPart, PartSlice};
+use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::LearnError;
@@ -19,6 +20,18 @@ pub(crate) enum Reading {
     Categories(Vec<usize>),
     /// Bytes `[H, W, C]` for a convolutional encoder, scaled to 0 to 1.
     Image(ImageShape),
+    /// The same without an encoder, by its highest value.
+    Flat(f32),
+}
+
+/// How images reach the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Images {
+    /// Through convolutions.
+    #[default]
+    Convolved,
+    /// As they are, element by element beside the other inputs: cheaper for small grids.
+    Flat,
 }
 
 /// Shape and range of an image part.
@@ -74,14 +87,16 @@ pub(crate) struct FeatureTable<'a> {
 impl FeatureLayout {
     /// # Errors
     /// When a part has a shape that no network reads, or there is no part.
-    pub(crate) fn new(parts: &[ObsPart]) -> Result<Self, LearnError> {
-        let parts = parts.iter().map(PartReading::new).collect::<Result<Vec<_>, _>>()?;
+    pub(crate) fn new(parts: &[ObsPart], images: Images) -> Result<Self, LearnError> {
+        let read = |part: &ObsPart| PartReading::new(part, images);
+        let parts = parts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let (mut vector, mut floats, mut images) = (0, 0, 0);
         for part in &parts {
             match &part.reading {
                 Reading::Floats => (vector, floats) = (vector + part.size, floats + part.size),
                 Reading::Categories(choices) => vector += choices.iter().sum::<usize>(),
                 Reading::Image(_) => images += 1,
+                Reading::Flat(_) => vector += part.size,
             }
         }
         if vector + images == 0 {
@@ -109,7 +124,9 @@ impl FeatureLayout {
         for (part, slice) in self.parts.iter().zip(obs) {
             let given = match (&part.reading, slice) {
                 (Reading::Floats, PartSlice::F32(data)) => data.len(),
-                (Reading::Categories(_) | Reading::Image(_), PartSlice::U8(data)) => data.len(),
+                (Reading::Categories(_) | Reading::Image(_) | Reading::Flat(_), PartSlice::U8(data)) => {
+                    data.len()
+                }
                 _ => return Err(LearnError::Space(format!("part `{}` has another element type", part.name))),
             };
             LearnError::expect_len("an observation part", given, rows * part.size)?;
@@ -151,6 +168,14 @@ impl FeatureLayout {
                         }
                     }
                     column += choices.iter().sum::<usize>();
+                }
+                (Reading::Flat(high), PartSlice::U8(data)) => {
+                    let scale = 1.0 / high;
+                    for (target, row) in targets.zip(data.chunks_exact(part.size)) {
+                        let own = target[column..column + part.size].iter_mut();
+                        own.zip(row).for_each(|(slot, &x)| *slot = f32::from(x) * scale);
+                    }
+                    column += part.size;
                 }
                 _ => {}
             }
@@ -200,7 +225,7 @@ impl FeatureTable<'_> {
 }
 
 impl PartReading {
-    fn new(part: &ObsPart) -> Result<Self, LearnError> {
+    fn new(part: &ObsPart, images: Images) -> Result<Self, LearnError> {
         let reading = match (part.element, part.shape.as_slice()) {
             (Element::F32, _) => Reading::Floats,
             (Element::U8, [] | [_]) => {
@@ -208,6 +233,9 @@ impl PartReading {
                 Reading::Categories(
                     (0..part.size()).map(|i| high(i).clamp(0.0, 255.0) as usize + 1).collect(),
                 )
+            }
+            (Element::U8, [_, _] | [_, _, _]) if images == Images::Flat => {
+                Reading::Flat(part.high.iter().copied().fold(1.0_f32, f32::max))
             }
             (Element::U8, [height, width]) => Reading::Image(ImageShape::new(part, *height, *width, 1)),
             (Element::U8, [height, width, channels]) => {
@@ -262,7 +290,7 @@ mod tests {
             ObsPart::bytes("picture", &[4, 5, 3], 10),
             ObsPart::vector("c", &[0.0], &[1.0]),
         ];
-        let layout = FeatureLayout::new(&parts).unwrap();
+        let layout = FeatureLayout::new(&parts, Images::Convolved).unwrap();
         assert_eq!((layout.vector, layout.floats), (8, 3));
         let picture = [7_u8; 2 * 60];
         let obs = [
@@ -280,6 +308,10 @@ mod tests {
         assert_eq!(features.vector.unwrap().size(), [2, 8]);
         assert_eq!(features.images[0].size(), [2, 4, 5, 3]);
         assert!(layout.check(&obs, 3).is_err() && layout.check(&obs[..2], 2).is_err());
+        let layout = FeatureLayout::new(&parts, Images::Flat).unwrap();
+        assert_eq!((layout.vector, layout.images().count()), (68, 0));
+        layout.fill_vectors(&obs, 2, &ObsNorm::identity(3), &mut vectors);
+        assert_eq!(vectors[7..67], [0.7; 60]);
     }
 
     #[test]
@@ -289,8 +321,8 @@ mod tests {
             ObsPart::bytes("x", &[40], 255),
             ObsPart::vector("x", &[], &[]),
         ] {
-            assert!(matches!(FeatureLayout::new(&[part]), Err(LearnError::Space(_))));
+            assert!(matches!(FeatureLayout::new(&[part], Images::Convolved), Err(LearnError::Space(_))));
         }
-        assert!(FeatureLayout::new(&[]).is_err());
+        assert!(FeatureLayout::new(&[], Images::Convolved).is_err());
     }
 }
