@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audits;
-mod checker;
 mod faults;
 mod learning;
 mod ledger;

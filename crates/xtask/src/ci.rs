@@ -34,7 +34,8 @@ pub(crate) fn run() -> Outcome {
         ("fmt", has("fmt").then_some(fmt)),
         ("tidy", Some(own(&["tidy"]))),
         ("clippy", has("clippy").then(|| clippy(&left_out))),
-        ("test", Some(own(&["test"]))),
+        // Whoever reads the log of a red CI wants all failures, not the first.
+        ("test", Some(own(&["test", "--no-fail-fast"]))),
     ];
 
     let start = Instant::now();

@@ -71,7 +71,7 @@ impl Mdp {
 
     fn setup(&self, reward: &str) -> Result<Setup, LabError> {
         let scene = format!(
-            "(version: 1, task: \"{}\", reward: {reward}, learner: Ppo(gamma: {}))",
+            "(version: 1, task: \"{}\", batch: (num_envs: 1, num_steps: 1), reward: {reward}, learner: Ppo(gamma: {}))",
             self.task, self.gamma
         );
         Ok(Setup::read::<&str>(&Source::new("command line", scene), &[], ModelFiles::new())?)

@@ -56,7 +56,9 @@ mod tests {
     fn every_task_takes_the_four_terms() {
         for name in carrot_tasks::task_names() {
             let reward = four_terms(carrot_tasks::build_task(name).unwrap().spec());
-            let scene = format!("(version: 1, task: \"{name}\", reward: {reward})");
+            let scene = format!(
+                "(version: 1, task: \"{name}\", batch: (num_envs: 1, num_steps: 1), reward: {reward})"
+            );
             let setup = Setup::read::<&str>(&Source::new(name, scene), &[], ModelFiles::new());
             let setup = setup.unwrap_or_else(|mistakes| panic!("{mistakes}: {reward}"));
             assert_eq!(setup.graphs[0].term_names(), ["alive", "near", "far", "inside"]);

@@ -21,15 +21,15 @@ pub const NAME_16X16: &str = "DoorKey-16x16";
 
 /// The task with 8 tiles on a side.
 pub fn task_8x8() -> GridTask<8, 8> {
-    task(NAME_8X8)
+    task(NAME_8X8, REWARDS_8X8)
 }
 
 /// The task with 16 tiles on a side.
 pub fn task_16x16() -> GridTask<16, 16> {
-    task(NAME_16X16)
+    task(NAME_16X16, REWARDS_16X16)
 }
 
-fn task<const N: usize>(name: &'static str) -> GridTask<N, N> {
+fn task<const N: usize>(name: &'static str, rewards: [DefaultReward; 4]) -> GridTask<N, N> {
     GridTask::new(Sheet {
         name,
         about: "Fetch the key, unlock the door and walk to the goal.",
@@ -44,7 +44,7 @@ fn task<const N: usize>(name: &'static str) -> GridTask<N, N> {
             see_through: false,
             lay_out,
         },
-        rewards: REWARDS,
+        rewards,
         scripts: [
             Script {
                 name: "expert",
@@ -84,18 +84,30 @@ fn swing_the_door<const N: usize>(view: &ScriptView<'_>, action: &mut [f32]) {
     }
 }
 
-const REWARDS: [DefaultReward; 4] = four_rewards! {
-    sparse: "MiniGrid's reward: 1 - 0.9 * steps / step limit at the goal.",
-    r#"    (name: "reached_goal", kind: Event(signal: "at_goal", value: "time_bonus"), weight: 1.0),"#,
-    shaped: "MiniGrid's reward and a potential that rises on the way by key and door to the goal.",
-    r#"    (
+/// The rewards of a room of a size; `$margin` is about its longest way, in tiles.
+macro_rules! rewards {
+    ($margin:literal) => {
+        four_rewards! {
+            sparse: "MiniGrid's reward: 1 - 0.9 * steps / step limit at the goal.",
+            r#"    (name: "reached_goal", kind: Event(signal: "at_goal", value: "time_bonus"), weight: 1.0),"#,
+            shaped: "MiniGrid's reward and a potential that rises on the way by key and door to the goal.",
+            concat!(
+                r#"    (
         name: "path_potential",
-        kind: Distance(signal: "path_length"),
-        weight: -0.05,
+        kind: Tolerance(signal: "path_length", bounds: (0.0, 0.0), margin: "#,
+                $margin,
+                r#", sigmoid: Linear, value_at_margin: 0.0),
+        weight: 1.0,
         stages: [Potential(gamma: 0.99)],
-    ),"#,
-    naive: "Pay for every time the door opens: a door can be opened any number of times.",
-    r#"    (name: "opened_door", kind: Event(signal: "door_open"), weight: 0.1),"#,
-    farmed_by "swing_the_door",
-    mixed: "All of them: MiniGrid's reward, the potential and the pay for opening the door.",
-};
+    ),"#
+            ),
+            naive: "Pay for every time the door opens: a door can be opened any number of times.",
+            r#"    (name: "opened_door", kind: Event(signal: "door_open"), weight: 0.1),"#,
+            farmed_by "swing_the_door",
+            mixed: "All of them: MiniGrid's reward, the potential and the pay for opening the door.",
+        }
+    };
+}
+
+const REWARDS_8X8: [DefaultReward; 4] = rewards!("30.0");
+const REWARDS_16X16: [DefaultReward; 4] = rewards!("75.0");

@@ -184,8 +184,8 @@ const REWARDS: [DefaultReward; 4] = four_rewards! {
     shaped: "MiniGrid's reward and a potential that rises towards the goal.",
     r#"    (
         name: "goal_potential",
-        kind: Distance(signal: "goal_distance"),
-        weight: -0.1,
+        kind: Tolerance(signal: "goal_distance", bounds: (0.0, 0.0), margin: 10.0, sigmoid: Linear, value_at_margin: 0.0),
+        weight: 1.0,
         stages: [Potential(gamma: 0.99)],
     ),"#,
     naive: "Pay for every step without a collision: the goal ends the income as a collision does.",

@@ -168,8 +168,8 @@ const REWARDS: [DefaultReward; 4] = four_rewards! {
     shaped: "MiniGrid's reward and a potential that rises on the way by key and door to the ball.",
     r#"    (
         name: "path_potential",
-        kind: Distance(signal: "path_length"),
-        weight: -0.05,
+        kind: Tolerance(signal: "path_length", bounds: (0.0, 0.0), margin: 20.0, sigmoid: Linear, value_at_margin: 0.0),
+        weight: 1.0,
         stages: [Potential(gamma: 0.99)],
     ),"#,
     naive: "Pay for every time the key is picked up: a key can be dropped and picked up again.",

@@ -5,7 +5,7 @@
 macro_rules! four_rewards {
     (
         sparse: $sparse_about:literal, $sparse:literal,
-        shaped: $shaped_about:literal, $shaped:literal,
+        shaped: $shaped_about:literal, $shaped:expr,
         naive: $naive_about:literal, $naive:literal, farmed_by $script:literal,
         mixed: $mixed_about:literal $(,)?
     ) => {

@@ -85,8 +85,8 @@ const REWARDS: [DefaultReward; 4] = four_rewards! {
     shaped: "MiniGrid's reward and a potential that rises on the way by the key to the door.",
     r#"    (
         name: "path_potential",
-        kind: Distance(signal: "path_length"),
-        weight: -0.05,
+        kind: Tolerance(signal: "path_length", bounds: (0.0, 0.0), margin: 20.0, sigmoid: Linear, value_at_margin: 0.0),
+        weight: 1.0,
         stages: [Potential(gamma: 0.99)],
     ),"#,
     naive: "Pay for holding the key in every step: opening the door ends the income.",

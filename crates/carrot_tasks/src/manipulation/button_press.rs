@@ -113,7 +113,12 @@ fn signals() -> Vec<SignalSpec> {
         SignalSpec::new("button_position", vec3, "m", (-0.3, 0.3), "Middle of the button's top."),
         SignalSpec::new("tool_to_button", vec3, "m", (-0.6, 0.6), "From the tool to the button's top."),
         SignalSpec::scalar("tool_button_distance", "m", (0.0, 1.0), "Distance from the tool to it."),
-        SignalSpec::scalar("button_depth", "m", (-0.005, 0.02), "How far the button is down."),
+        SignalSpec::scalar(
+            "button_depth",
+            "m",
+            (-0.02, 0.03),
+            "How far the button is down; let go, it springs past its rest.",
+        ),
         SignalSpec::flag("button_contact", "The hand touches the button at the end of the step."),
     ];
     [TOOL.specs(), own].concat()

@@ -66,10 +66,10 @@ impl Cube {
 
 /// The signals of tool, cube, goal and, behind them, of an arm's joints.
 pub fn signals(manipulator: &Manipulator) -> Vec<SignalSpec> {
-    let (range, speed) = manipulator.bounds();
-    let far = range.1.max(-range.0);
+    let bounds = manipulator.bounds();
+    let far = bounds.range.1.max(-bounds.range.0);
     let goal = GOAL.specs("cube", (-1.1, 1.1));
-    [TOOL.specs_within(range, speed), CUBE.specs_from(far), goal, manipulator.joint_signals()].concat()
+    [TOOL.specs_within(bounds), CUBE.specs_from(far), goal, manipulator.joint_signals()].concat()
 }
 
 /// Adds everything that a task with a cube and a goal does.

@@ -53,6 +53,22 @@ pub enum Manipulator {
     Arm(Box<Arm>, Control),
 }
 
+/// What a tool can do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ToolBounds {
+    /// Where it may be along any axis, m.
+    pub range: (f32, f32),
+    /// How fast it may be along any axis, m/s.
+    pub speed: f32,
+    /// How far apart the fingers' inner faces may be, m; below 0 where they press into each other.
+    pub opening: (f32, f32),
+}
+
+impl ToolBounds {
+    /// Those of the Cartesian hand.
+    pub const HAND: Self = Self { range: (-0.5, 0.6), speed: 1.5, opening: (-0.02, 0.12) };
+}
+
 impl ManipulatorSpec {
     /// The standard hand, or in its place an arm with the same start and grip.
     pub fn choose(hand: HandSpec, robot: Option<&RobotChoice>) -> Self {
@@ -165,13 +181,15 @@ impl Manipulator {
         }
     }
 
-    /// Where the tool may be along any axis (m), and how fast it may be along one (m/s).
-    pub fn bounds(&self) -> ((f32, f32), f32) {
+    /// What the tool can do.
+    pub fn bounds(&self) -> ToolBounds {
         match self {
-            Self::Hand(_) => ((-0.5, 0.6), 1.5),
+            Self::Hand(_) => ToolBounds::HAND,
             Self::Arm(arm, _) => {
                 let far = arm.radius + 1.0;
-                ((-far, far), 2.0 * arm.radius * arm.top_speeds.iter().copied().fold(0.0, f32::max))
+                let speed = 2.0 * arm.radius * arm.top_speeds.iter().copied().fold(0.0, f32::max);
+                // Fingers that an arm slams on the table give way.
+                ToolBounds { range: (-far, far), speed, opening: (-0.04, 0.14) }
             }
         }
     }

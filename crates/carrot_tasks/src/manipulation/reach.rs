@@ -88,8 +88,8 @@ impl Reach {
 }
 
 fn signals(manipulator: &Manipulator) -> Vec<SignalSpec> {
-    let (range, speed) = manipulator.bounds();
-    [TOOL.specs_within(range, speed), GOAL.specs("tool", range), manipulator.joint_signals()].concat()
+    let bounds = manipulator.bounds();
+    [TOOL.specs_within(bounds), GOAL.specs("tool", bounds.range), manipulator.joint_signals()].concat()
 }
 
 impl Task for Reach {

@@ -4,7 +4,7 @@ use carrot_physics::{BodyId, PhysicsRow, WatchId};
 use carrot_sim::goal::distance;
 use carrot_sim::{GoalSpec, SignalId, SignalKind, SignalSpec, Signals};
 
-use super::manipulator::Manipulator;
+use super::manipulator::{Manipulator, ToolBounds};
 
 /// Writes a signal of one row.
 #[inline]
@@ -46,21 +46,17 @@ impl ToolSignals {
 
     /// What the signals are over the standard hand.
     pub fn specs(self) -> Vec<SignalSpec> {
-        self.specs_within((-0.5, 0.6), 1.5)
+        self.specs_within(ToolBounds::HAND)
     }
 
-    /// What the signals are of a tool within `range` along each axis (m) that is not faster than `speed` (m/s).
-    pub fn specs_within(self, range: (f32, f32), speed: f32) -> Vec<SignalSpec> {
+    /// What the signals are of a tool that keeps within bounds.
+    pub fn specs_within(self, bounds: ToolBounds) -> Vec<SignalSpec> {
+        let ToolBounds { range, speed, opening } = bounds;
         vec![
             vec3("tool_position", "m", range, "Point between the fingertips; the table's top is z = 0."),
             vec3("tool_velocity", "m/s", (-speed, speed), "Velocity of that point."),
             SignalSpec::scalar("tool_speed", "m/s", (0.0, 1.74 * speed), "Speed of the tool."),
-            SignalSpec::scalar(
-                "finger_opening",
-                "m",
-                (-0.02, 0.12),
-                "Distance between the fingers' inner faces.",
-            ),
+            SignalSpec::scalar("finger_opening", "m", opening, "Distance between the fingers' inner faces."),
             SignalSpec::flag("table_contact", "The manipulator touched the table in this step."),
         ]
     }

@@ -60,7 +60,7 @@ fn pushing_and_carrying_end_within_half_of_the_tolerance_and_mostly_at_rest() {
         let near = last(&expert, column(task, "goal_distance"));
         assert!(near.iter().all(|&d| d < 0.5 * cube::TOLERANCE), "{task}: {near:?}");
         let speed = last(&expert, column(task, "cube_speed"));
-        assert!(speed.iter().filter(|&&v| v < 0.05).count() >= 85, "{task}: {speed:?}");
+        assert!(speed.iter().filter(|&&v| v < 0.05).count() >= 34, "{task}: {speed:?}");
     }
 }
 
@@ -70,7 +70,7 @@ fn exploits_over_the_table_do_what_they_say() {
     assert!(mean(&cling, column(push::NAME, "cube_contact")) > 0.5);
     for task in [pick_place::NAME, stack::NAME] {
         let high = last(&play(task, "hoist", 40), column(task, "cube_position") + 2);
-        assert!(high.iter().filter(|&&z| z > 0.35).count() >= 75, "{task}: {high:?}");
+        assert!(high.iter().filter(|&&z| z > 0.35).count() >= 30, "{task}: {high:?}");
     }
     let hover =
         last(&play(button_press::NAME, "hover", 40), column(button_press::NAME, "tool_button_distance"));
