@@ -1,6 +1,7 @@
 //! From observation parts to what a network reads: one vector, and images.
 
 use carrot_sim::{Element, ObsPart, PartSlice};
+use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::LearnError;
@@ -19,8 +20,18 @@ pub(crate) enum Reading {
     Categories(Vec<usize>),
     /// Bytes `[H, W, C]` for a convolutional encoder, scaled to 0 to 1.
     Image(ImageShape),
-    /// The bytes of an image one by one, scaled to 0 to 1.
-    Flat(ImageShape),
+    /// The same without an encoder, by its highest value.
+    Flat(f32),
+}
+
+/// How images reach the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Images {
+    /// Through convolutions.
+    #[default]
+    Convolved,
+    /// As they are, element by element beside the other inputs: cheaper for small grids.
+    Flat,
 }
 
 /// Shape and range of an image part.
@@ -76,8 +87,9 @@ pub(crate) struct FeatureTable<'a> {
 impl FeatureLayout {
     /// # Errors
     /// When a part has a shape that no network reads, or there is no part.
-    pub(crate) fn new(parts: &[ObsPart]) -> Result<Self, LearnError> {
-        let parts = parts.iter().map(PartReading::new).collect::<Result<Vec<_>, _>>()?;
+    pub(crate) fn new(parts: &[ObsPart], images: Images) -> Result<Self, LearnError> {
+        let read = |part: &ObsPart| PartReading::new(part, images);
+        let parts = parts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let (mut vector, mut floats, mut images) = (0, 0, 0);
         for part in &parts {
             match &part.reading {
@@ -91,17 +103,6 @@ impl FeatureLayout {
             return Err(LearnError::Space("an observation without elements cannot be learned from".into()));
         }
         Ok(Self { parts, vector, floats })
-    }
-
-    /// The same without images: their bytes are elements of the vector.
-    pub(crate) fn flattened(mut self) -> Self {
-        for part in &mut self.parts {
-            if let Reading::Image(shape) = part.reading {
-                part.reading = Reading::Flat(shape);
-                self.vector += part.size;
-            }
-        }
-        self
     }
 
     /// The image parts, with their names.
@@ -168,11 +169,11 @@ impl FeatureLayout {
                     }
                     column += choices.iter().sum::<usize>();
                 }
-                (Reading::Flat(image), PartSlice::U8(data)) => {
-                    let scale = 1.0 / image.high as f32;
+                (Reading::Flat(high), PartSlice::U8(data)) => {
+                    let scale = 1.0 / high;
                     for (target, row) in targets.zip(data.chunks_exact(part.size)) {
-                        let target = &mut target[column..column + part.size];
-                        target.iter_mut().zip(row).for_each(|(x, &byte)| *x = f32::from(byte) * scale);
+                        let own = target[column..column + part.size].iter_mut();
+                        own.zip(row).for_each(|(slot, &x)| *slot = f32::from(x) * scale);
                     }
                     column += part.size;
                 }
@@ -224,7 +225,7 @@ impl FeatureTable<'_> {
 }
 
 impl PartReading {
-    fn new(part: &ObsPart) -> Result<Self, LearnError> {
+    fn new(part: &ObsPart, images: Images) -> Result<Self, LearnError> {
         let reading = match (part.element, part.shape.as_slice()) {
             (Element::F32, _) => Reading::Floats,
             (Element::U8, [] | [_]) => {
@@ -232,6 +233,9 @@ impl PartReading {
                 Reading::Categories(
                     (0..part.size()).map(|i| high(i).clamp(0.0, 255.0) as usize + 1).collect(),
                 )
+            }
+            (Element::U8, [_, _] | [_, _, _]) if images == Images::Flat => {
+                Reading::Flat(part.high.iter().copied().fold(1.0_f32, f32::max))
             }
             (Element::U8, [height, width]) => Reading::Image(ImageShape::new(part, *height, *width, 1)),
             (Element::U8, [height, width, channels]) => {
@@ -286,7 +290,7 @@ mod tests {
             ObsPart::bytes("picture", &[4, 5, 3], 10),
             ObsPart::vector("c", &[0.0], &[1.0]),
         ];
-        let layout = FeatureLayout::new(&parts).unwrap();
+        let layout = FeatureLayout::new(&parts, Images::Convolved).unwrap();
         assert_eq!((layout.vector, layout.floats), (8, 3));
         let picture = [7_u8; 2 * 60];
         let obs = [
@@ -304,12 +308,16 @@ mod tests {
         assert_eq!(features.vector.unwrap().size(), [2, 8]);
         assert_eq!(features.images[0].size(), [2, 4, 5, 3]);
         assert!(layout.check(&obs, 3).is_err() && layout.check(&obs[..2], 2).is_err());
+        let layout = FeatureLayout::new(&parts, Images::Flat).unwrap();
+        assert_eq!((layout.vector, layout.images().count()), (68, 0));
+        layout.fill_vectors(&obs, 2, &ObsNorm::identity(3), &mut vectors);
+        assert_eq!(vectors[7..67], [0.7; 60]);
     }
 
     #[test]
     fn a_flattened_image_is_part_of_the_vector() {
         let parts = [ObsPart::bytes("picture", &[1, 2, 1], 10), ObsPart::vector("c", &[0.0], &[1.0])];
-        let layout = FeatureLayout::new(&parts).unwrap().flattened();
+        let layout = FeatureLayout::new(&parts, Images::Flat).unwrap();
         assert_eq!((layout.vector, layout.floats, layout.images().count()), (3, 1, 0));
         let obs = [PartSlice::U8(&[10, 0, 5, 1]), PartSlice::F32(&[0.5, 0.6])];
         layout.check(&obs, 2).unwrap();
@@ -327,8 +335,8 @@ mod tests {
             ObsPart::bytes("x", &[40], 255),
             ObsPart::vector("x", &[], &[]),
         ] {
-            assert!(matches!(FeatureLayout::new(&[part]), Err(LearnError::Space(_))));
+            assert!(matches!(FeatureLayout::new(&[part], Images::Convolved), Err(LearnError::Space(_))));
         }
-        assert!(FeatureLayout::new(&[]).is_err());
+        assert!(FeatureLayout::new(&[], Images::Convolved).is_err());
     }
 }

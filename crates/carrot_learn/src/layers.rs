@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::LearnError;
+use crate::dense::Dense;
 use crate::features::{FeatureLayout, Features, ImageShape};
 use crate::params::{Init, ParamSpec, Params};
 
@@ -89,6 +90,11 @@ impl Mlp {
         self
     }
 
+    /// The same layers without libtorch.
+    pub(crate) fn dense(&self, specs: &[ParamSpec]) -> Dense {
+        Dense::new(specs, &self.layers, self.activation)
+    }
+
     /// `[B, inputs]` to `[B, outputs]`.
     pub(crate) fn forward(&self, params: &Params, input: &Tensor) -> Result<Tensor, LearnError> {
         let mut x: Option<Tensor> = None;
@@ -130,6 +136,11 @@ impl Encoders {
             width += outputs;
         }
         Self { images, width }
+    }
+
+    /// Whether there is nothing to encode: the vector is what trunks read.
+    pub(crate) fn are_plain(&self) -> bool {
+        self.images.is_empty()
     }
 
     /// What trunks read, `[B, width]`.

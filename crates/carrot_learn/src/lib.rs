@@ -6,6 +6,7 @@
 
 mod adam;
 mod config;
+mod dense;
 mod device;
 pub mod dqn;
 mod error;
@@ -30,6 +31,7 @@ pub use config::LearnerConfig;
 pub use device::Device;
 pub use dqn::{Dqn, DqnConfig};
 pub use error::LearnError;
+pub use features::Images;
 pub use layers::Activation;
 pub use learner::{Counters, Experience, Learner, Parts, Scalars};
 pub use memory::Memory;

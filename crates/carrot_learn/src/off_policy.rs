@@ -4,7 +4,7 @@ use carrot_sim::{KeyedRng, ObsPart, Rollout, RowKey, Stream};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::features::{FeatureLayout, Features};
+use crate::features::{FeatureLayout, Features, Images};
 use crate::obs_norm::ObsNorm;
 use crate::parts::{find, read_state, write_state};
 use crate::replay::{Replay, ReplayLayout, Sample, sum_groups};
@@ -76,7 +76,7 @@ impl OffPolicy {
         seed: u64,
         device: Device,
     ) -> Result<Self, LearnError> {
-        let layout = FeatureLayout::new(observation)?;
+        let layout = FeatureLayout::new(observation, Images::Convolved)?;
         let replay = Replay::new(ReplayLayout {
             num_envs: rollout.num_envs,
             // A rollout always fits.

@@ -9,7 +9,7 @@ use tch::{Device, Tensor};
 
 use crate::LearnError;
 use crate::noise::box_muller;
-use crate::views::{View, read_f32};
+use crate::views::{View, floats, read_f32};
 
 /// The episode half of the key under which initial values are drawn; shuffles never use it.
 const INIT_EPISODE: u32 = u32::MAX;
@@ -115,6 +115,11 @@ impl Params {
     /// Parameter `index`.
     pub(crate) fn get(&self, index: usize) -> &Tensor {
         &self.leaves[index]
+    }
+
+    /// All values, to read in place; on the CPU alone.
+    pub(crate) fn floats(&self) -> Result<&[f32], LearnError> {
+        floats(&self.flat)
     }
 
     /// All values as one tensor that shares memory with the parts.

@@ -89,6 +89,32 @@ pub(crate) fn read_f32(tensor: &Tensor, out: &mut [f32]) -> Result<(), LearnErro
     Ok(tensor.f_contiguous()?.f_copy_data(out, out.len())?)
 }
 
+/// The floats of a tensor on the CPU, to read in place.
+pub(crate) fn floats(tensor: &Tensor) -> Result<&[f32], LearnError> {
+    expect_floats(tensor)?;
+    // SAFETY: the tensor is contiguous, on the CPU and of `f32` (checked above), so its pointer is aligned and
+    // valid for that many elements, and it lives as long as the borrow. libtorch writes to it within calls
+    // that are given the tensor mutably only.
+    #[allow(unsafe_code, reason = "the elements of a tensor are reached by their address")]
+    Ok(unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) })
+}
+
+/// The floats of a tensor on the CPU, to change in place.
+pub(crate) fn floats_mut(tensor: &mut Tensor) -> Result<&mut [f32], LearnError> {
+    expect_floats(tensor)?;
+    // SAFETY: as in `floats`; the borrow is a mutable one, and tensors that share this one's memory are used
+    // within libtorch's calls only, none of which runs while the caller computes on the slice.
+    #[allow(unsafe_code, reason = "the elements of a tensor are reached by their address")]
+    Ok(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) })
+}
+
+fn expect_floats(tensor: &Tensor) -> Result<(), LearnError> {
+    if tensor.device() == Device::Cpu && tensor.kind() == Kind::Float && tensor.is_contiguous() {
+        return Ok(());
+    }
+    Err(LearnError::Space("expected a dense tensor of floats on the CPU".into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

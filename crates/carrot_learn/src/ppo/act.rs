@@ -4,6 +4,7 @@ use carrot_sim::{PartData, PartSlice, Rollout};
 use tch::Tensor;
 
 use super::gae::Successor;
+use super::native::Native;
 use super::network::{Head, gaussian_log_prob};
 use super::{Ppo, Recurrent};
 use crate::device::use_threads;
@@ -14,6 +15,19 @@ use crate::{LearnError, Learner, Memory};
 
 /// Rows for which values are computed at a time, so that many ends need no more memory than few.
 const VALUE_BLOCK: usize = 2_048;
+
+/// Rows that one thread acts for at a time, where there is more than one thread.
+const BLOCK: usize = 512;
+
+/// What a policy makes of a batch of rows.
+struct Seen {
+    /// Log-probabilities of the choices, or means, `[B, outputs]`.
+    outputs: Vec<f32>,
+    /// `[G, B]`.
+    values: Vec<f32>,
+    /// What a recurrent policy remembers from here on.
+    memory: Option<Tensor>,
+}
 
 impl Ppo {
     /// Forgets the steps of a rollout that will not be learned from.
@@ -49,19 +63,16 @@ impl Ppo {
                 self.first_memory = self.memory.copied()?;
             }
         }
+        let seen = self.look(obs, rows, self.memory.state(), true)?;
         let mut log_probs = std::mem::take(&mut self.log_probs);
-        let acted = tch::no_grad(|| {
-            let inputs = self.perceive(obs, rows, self.memory.state())?;
-            self.choose(&inputs, global_step, deterministic, actions, Some(&mut log_probs))?;
-            Ok::<_, LearnError>((self.read_values(&inputs, rows)?, inputs))
-        });
+        let chosen = self.choose(&seen.outputs, global_step, deterministic, actions, Some(&mut log_probs));
         self.log_probs = log_probs;
-        let (values, inputs) = acted?;
-        for (own, new) in self.values.iter_mut().zip(values.chunks_exact(rows.max(1))) {
+        chosen?;
+        for (own, new) in self.values.iter_mut().zip(seen.values.chunks_exact(rows.max(1))) {
             own.extend_from_slice(new);
         }
-        if self.memory.state().is_some() {
-            self.memory.set(inputs);
+        if let Some(state) = seen.memory {
+            self.memory.set(state);
         }
         Ok(())
     }
@@ -94,39 +105,69 @@ impl Ppo {
         actions: &mut [f32],
     ) -> Result<(), LearnError> {
         let rows = actions.len() / self.head.action_width();
-        let inputs = tch::no_grad(|| {
-            let inputs = self.perceive(obs, rows, memory.state())?;
-            self.choose(&inputs, global_step, !explore, actions, None)?;
-            Ok::<_, LearnError>(inputs)
-        })?;
-        if memory.state().is_some() {
-            memory.set(inputs);
+        let seen = self.look(obs, rows, memory.state(), true)?;
+        if let Some(state) = seen.memory {
+            memory.set(state);
         }
-        Ok(())
+        self.choose(&seen.outputs, global_step, !explore, actions, None)
     }
 
-    /// What the trunks read for a batch of rows.
-    fn perceive(
+    /// What actor, unless it is not asked, and critic make of a batch of rows.
+    fn look(
         &self,
         obs: &[PartSlice<'_>],
         rows: usize,
         state: Option<&Tensor>,
-    ) -> Result<Tensor, LearnError> {
+        ask_actor: bool,
+    ) -> Result<Seen, LearnError> {
         use_threads(self.config.threads);
         self.layout.check(obs, rows)?;
+        let mut vectors = Vec::new();
+        self.layout.fill_vectors(obs, rows, &self.obs_norm, &mut vectors);
+        if let Some(native) = &self.native {
+            return self.look_natively(native, &vectors, rows);
+        }
         if let Some(state) = state {
             LearnError::expect_len("the policy's memory", state.size()[0] as usize, rows)?;
         }
-        let mut vectors = Vec::new();
-        self.layout.fill_vectors(obs, rows, &self.obs_norm, &mut vectors);
-        let features = self.layout.table(obs, &vectors, rows, self.device)?.copied(self.device)?;
-        self.net.perceive(&self.weights.params, features, state)
+        tch::no_grad(|| {
+            let params = &self.weights.params;
+            let features = self.layout.table(obs, &vectors, rows, self.device)?.copied(self.device)?;
+            let inputs = self.net.perceive(params, features, state)?;
+            let mut outputs = vec![0.0; if ask_actor { rows * self.head.outputs() } else { 0 }];
+            if ask_actor {
+                read_f32(&self.net.act(params, &inputs)?, &mut outputs)?;
+            }
+            let mut values = vec![0.0; rows * self.gammas.len()];
+            read_f32(&self.net.values(params, &inputs)?.f_transpose(0, 1)?, &mut values)?;
+            Ok(Seen { outputs, values, memory: state.map(|_| inputs) })
+        })
+    }
+
+    /// The same without libtorch, block by block; a row's numbers do not depend on its block.
+    fn look_natively(&self, native: &Native, vectors: &[f32], rows: usize) -> Result<Seen, LearnError> {
+        let params = self.weights.params.floats()?;
+        let blocks = (0..rows).step_by(BLOCK).map(|start| start..(start + BLOCK).min(rows)).collect();
+        let seen = self.side_by_side(blocks, |block| Ok(native.outputs(params, vectors, block)))?;
+        let mut outputs = Vec::with_capacity(rows * self.head.outputs());
+        let mut values = vec![0.0; rows * self.gammas.len()];
+        let mut first = 0;
+        for (actor, critic) in &seen {
+            for row in 0..actor.rows {
+                outputs.extend_from_slice(actor.row(row));
+                for (group, value) in critic.row(row).iter().enumerate() {
+                    values[group * rows + first + row] = *value;
+                }
+            }
+            first += actor.rows;
+        }
+        Ok(Seen { outputs, values, memory: None })
     }
 
     /// Samples actions row by row, and appends their log-probabilities.
     fn choose(
         &self,
-        inputs: &Tensor,
+        outputs: &[f32],
         global_step: u64,
         deterministic: bool,
         actions: &mut [f32],
@@ -135,8 +176,7 @@ impl Ppo {
         let width = self.head.outputs();
         let rows = actions.len() / self.head.action_width();
         LearnError::expect_len("the actions", actions.len(), rows * self.head.action_width())?;
-        let mut outputs = vec![0.0; rows * width];
-        read_f32(&self.net.act(&self.weights.params, inputs)?, &mut outputs)?;
+        LearnError::expect_len("the policy's outputs", outputs.len(), rows * width)?;
         let mut log_std = vec![0.0; width];
         if let Some(own) = self.net.log_std(&self.weights.params) {
             read_f32(own, &mut log_std)?;
@@ -178,13 +218,6 @@ impl Ppo {
         Ok(())
     }
 
-    /// Values of rows as the trunks read them, `[G, rows]`.
-    fn read_values(&self, inputs: &Tensor, rows: usize) -> Result<Vec<f32>, LearnError> {
-        let mut values = vec![0.0; rows * self.gammas.len()];
-        read_f32(&self.net.values(&self.weights.params, inputs)?.f_transpose(0, 1)?, &mut values)?;
-        Ok(values)
-    }
-
     /// Values of rows `range` of observation parts with what is remembered of them, `G x [rows]`.
     fn values_of(
         &self,
@@ -196,12 +229,10 @@ impl Ppo {
         for start in range.clone().step_by(VALUE_BLOCK) {
             let rows = start..(start + VALUE_BLOCK).min(range.end);
             let obs = self.parts(parts, rows.clone());
-            let block = tch::no_grad(|| {
-                let (first, len) = ((start - range.start) as i64, rows.len() as i64);
-                let state = state.map(|state| state.f_narrow(0, first, len)).transpose()?;
-                self.read_values(&self.perceive(&obs, rows.len(), state.as_ref())?, rows.len())
-            })?;
-            for (own, new) in values.iter_mut().zip(block.chunks_exact(rows.len())) {
+            let (first, len) = ((start - range.start) as i64, rows.len() as i64);
+            let state = state.map(|state| state.f_narrow(0, first, len)).transpose()?;
+            let seen = self.look(&obs, rows.len(), state.as_ref(), false)?;
+            for (own, new) in values.iter_mut().zip(seen.values.chunks_exact(rows.len())) {
                 own.extend_from_slice(new);
             }
         }

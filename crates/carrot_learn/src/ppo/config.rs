@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use carrot_scene::Reader;
 use serde::{Deserialize, Serialize};
 
-use crate::Activation;
 use crate::config::{Ranged, range, settings};
+use crate::{Activation, Images};
 
 /// What a policy remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -72,9 +72,8 @@ settings! {
         norm_adv: bool = true;
         /// Normalise float observations by their statistics so far.
         norm_obs: bool = true;
-        /// Read images as plain vectors: for views of a few tiles this takes a small part of the time that
-        /// convolutions take.
-        flatten_images: bool = false;
+        /// How images reach actor and critic.
+        images: Images = Images::Convolved;
         /// Widths of the hidden layers of actor and critic.
         hidden: Vec<usize> = vec![64, 64], range::WIDTH;
         /// What follows a hidden layer of actor and critic; a `Relu` costs a fraction of a `Tanh`.

@@ -5,6 +5,7 @@ use carrot_sim::{Rollout, RowKey, Stream};
 use tch::{Device, Tensor};
 
 use super::gae::Successor;
+use super::native::Steps;
 use super::network::ActorCritic;
 use crate::LearnError;
 use crate::features::{FeatureTable, Features};
@@ -13,6 +14,7 @@ use crate::views::View;
 
 /// A rollout as tensors.
 pub(super) struct Batch<'a> {
+    pub(super) steps: Steps<'a>,
     pub(super) features: FeatureTable<'a>,
     /// One row per step, see [`super::Ppo::sample_table`].
     pub(super) samples: View<'a>,
@@ -92,8 +94,7 @@ impl Order {
 
     /// At most `wanted` mini-batches, none of them empty.
     pub(super) fn minibatches(&self, wanted: usize) -> impl Iterator<Item = &[i64]> {
-        let count = wanted.min(self.items.len());
-        (0..count).map(move |i| &self.items[i * self.items.len() / count..(i + 1) * self.items.len() / count])
+        shares(&self.items, wanted)
     }
 }
 
@@ -107,9 +108,8 @@ impl Batch<'_> {
         successors: &[Successor],
         device: Device,
     ) -> Result<Option<Minibatch>, LearnError> {
-        let (count, mut learned, mut made) = (shares.min(items.len()), Vec::new(), Vec::new());
-        for i in 0..count {
-            let own = &items[i * items.len() / count..(i + 1) * items.len() / count];
+        let (mut learned, mut made) = (Vec::new(), Vec::new());
+        for own in self::shares(items, shares) {
             let (share, cells) = self.share(own, successors, device)?;
             learned.extend(cells);
             made.extend(share);
@@ -170,8 +170,14 @@ impl Share {
     }
 }
 
+/// At most `wanted` shares, as even as can be and none of them empty.
+pub(super) fn shares(items: &[i64], wanted: usize) -> impl Iterator<Item = &[i64]> {
+    let count = wanted.min(items.len());
+    (0..count).map(move |i| &items[i * items.len() / count..(i + 1) * items.len() / count])
+}
+
 /// Mean and standard deviation, as of a sample.
-fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+pub(super) fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let (count, sum) = values.clone().fold((0.0, 0.0), |(n, sum), x| (n + 1.0, sum + x));
     let mean = sum / count;
     let squares: f64 = values.map(|x| (x - mean) * (x - mean)).sum();

@@ -19,6 +19,7 @@ pub mod gae;
 mod loss;
 mod metrics;
 mod minibatch;
+mod native;
 mod network;
 
 use carrot_sim::{ActionSpace, ObsPart, PartData, PartSlice, Rollout};
@@ -39,7 +40,8 @@ use gae::{Successor, advantages};
 use loss::pull;
 pub use metrics::UpdateMetrics;
 use metrics::explained_variance;
-use minibatch::{Batch, Minibatch, Order, Sequences, Share};
+use minibatch::{Batch, Minibatch, Order, Sequences, Share, moments, shares};
+use native::{Native, Steps};
 use network::{ActorCritic, Head, Shape};
 
 /// Parts of a checkpoint.
@@ -56,6 +58,8 @@ pub struct Ppo {
     pub(crate) head: Head,
     pub(crate) net: ActorCritic,
     pub(crate) weights: Trained,
+    /// The same policy without libtorch, on the CPU.
+    native: Option<Native>,
     /// Threads for the shares of mini-batches.
     threads: Option<ThreadPool>,
     pub(crate) obs_norm: ObsNorm,
@@ -92,8 +96,7 @@ impl Ppo {
         }
         let device = device.open()?;
         use_threads(config.threads);
-        let layout = FeatureLayout::new(observation)?;
-        let layout = if config.flatten_images { layout.flattened() } else { layout };
+        let layout = FeatureLayout::new(observation, config.images)?;
         let head = Head::of(action)?;
         let shape = Shape {
             head: head.clone(),
@@ -104,6 +107,7 @@ impl Ppo {
             log_std_init: config.log_std_init,
         };
         let (net, specs) = ActorCritic::new(&layout, shape);
+        let native = net.native(&specs).filter(|_| device == tch::Device::Cpu);
         Ok(Self {
             obs_norm: ObsNorm::identity(layout.floats),
             counters: Counters::default(),
@@ -120,6 +124,7 @@ impl Ppo {
             layout,
             head,
             net,
+            native,
             weights: Trained::new(specs, AdamConfig::default(), PARTS, seed, device)?,
         })
     }
@@ -186,12 +191,14 @@ impl Ppo {
         self.layout.check(&obs, cells)?;
         let mut vectors = Vec::new();
         self.layout.fill_vectors(&obs, cells, &self.obs_norm, &mut vectors);
-        let features = self.layout.table(&obs, &vectors, cells, self.device)?;
         let table = self.sample_table(rollout, &total_advantages, &returns);
         let width = (table.len() / cells.max(1)) as i64;
-        let samples = View::f32(&table, &[cells as i64, width])?.on(self.device)?;
-        let sequences = self.first_memory.take().map(|first| Sequences::new(rollout, first));
-        let batch = Batch { features, samples, sequences };
+        let batch = Batch {
+            steps: Steps { vectors: &vectors, samples: &table, groups: rewards.len() },
+            features: self.layout.table(&obs, &vectors, cells, self.device)?,
+            samples: View::f32(&table, &[cells as i64, width])?.on(self.device)?,
+            sequences: self.first_memory.take().map(|first| Sequences::new(rollout, first)),
+        };
 
         // Passes over the rollout.
         let mut order = Order::new(&batch, &successors);
@@ -203,11 +210,11 @@ impl Ppo {
             order.shuffle(self.seed, epoch, self.counters.updates);
             let mut approx_kl = 0.0;
             for items in order.minibatches(self.config.num_minibatches) {
-                let shares = self.config.micro_batches;
-                let minibatch =
-                    batch.minibatch(items, shares, &total_advantages, &successors, self.device)?;
-                let Some(minibatch) = minibatch else { continue };
-                match self.learn(minibatch, learning_rate)? {
+                let pulls = self.pulls(&batch, items, &total_advantages, &successors)?;
+                if pulls.is_empty() {
+                    continue;
+                }
+                match self.learn(pulls, learning_rate)? {
                     None => skipped += 1,
                     Some(metrics) => {
                         counted += 1;
@@ -246,24 +253,50 @@ impl Ppo {
         })
     }
 
-    /// One step of the optimiser on a mini-batch; `None` when it would not be finite.
-    fn learn(
-        &mut self,
-        minibatch: Minibatch,
-        learning_rate: f64,
-    ) -> Result<Option<[f64; METRICS]>, LearnError> {
-        let Minibatch { shares, moments } = minibatch;
+    /// Where the shares of a mini-batch pull; none where all its steps are void.
+    fn pulls(
+        &self,
+        batch: &Batch<'_>,
+        items: &[i64],
+        advantages: &[f32],
+        successors: &[Successor],
+    ) -> Result<Vec<Pull>, LearnError> {
         let (net, config, groups) = (&self.net, &self.config, self.gammas.len());
-        let shares: Vec<(Share, Params)> =
-            shares.into_iter().map(|share| (share, self.weights.params.shared())).collect();
-        let work = |(share, params): (Share, Params)| pull(net, &params, config, groups, moments, &share);
-        let pulls: Vec<_> = match &self.threads {
-            Some(threads) if shares.len() > 1 => {
-                threads.install(|| shares.into_par_iter().map(work).collect::<Result<_, _>>())?
+        if let Some(native) = &self.native {
+            let moments = moments(items.iter().map(|&cell| f64::from(advantages[cell as usize])));
+            let (params, steps) = (self.weights.params.floats()?, &batch.steps);
+            let scale = 1.0 / items.len() as f64;
+            return self.side_by_side(shares(items, config.micro_batches).collect(), |share: &[i64]| {
+                let (gradient, metrics) = native.pull(params, config, moments, steps, share, scale);
+                let gradient = View::f32(&gradient, &[gradient.len() as i64])?.copied(tch::Device::Cpu)?;
+                Ok((gradient, metrics))
+            });
+        }
+        let minibatch = batch.minibatch(items, config.micro_batches, advantages, successors, self.device)?;
+        let Some(Minibatch { shares, moments }) = minibatch else { return Ok(Vec::new()) };
+        let work = shares.into_iter().map(|share| (share, self.weights.params.shared())).collect();
+        self.side_by_side(work, |(share, params): (Share, Params)| {
+            pull(net, &params, config, groups, moments, &share)
+        })
+    }
+
+    /// Does pieces of work on threads of their own, and gives what they come to in their order.
+    fn side_by_side<T: Send, R: Send>(
+        &self,
+        pieces: Vec<T>,
+        work: impl Fn(T) -> Result<R, LearnError> + Sync + Send,
+    ) -> Result<Vec<R>, LearnError> {
+        match &self.threads {
+            Some(threads) if pieces.len() > 1 => {
+                threads.install(|| pieces.into_par_iter().map(work).collect())
             }
-            _ => shares.into_iter().map(work).collect::<Result<_, _>>()?,
-        };
-        let mut sum: Option<(Tensor, [f64; METRICS])> = None;
+            _ => pieces.into_iter().map(work).collect(),
+        }
+    }
+
+    /// One step of the optimiser along the pulls of a mini-batch; `None` when it would not be finite.
+    fn learn(&mut self, pulls: Vec<Pull>, learning_rate: f64) -> Result<Option<[f64; METRICS]>, LearnError> {
+        let mut sum: Option<Pull> = None;
         for (gradient, metrics) in pulls {
             sum = Some(match sum {
                 None => (gradient, metrics),
@@ -355,6 +388,9 @@ impl Learner for Ppo {
         Self::load(self, parts)
     }
 }
+
+/// A gradient and what is told of it.
+type Pull = (Tensor, [f64; METRICS]);
 
 /// Loss, policy loss, value loss, entropy, KL, clip fraction, gradient norm.
 const METRICS: usize = 7;

@@ -21,9 +21,10 @@ use crate::features::{FeatureLayout, Features};
 use crate::layers::{Activation, Encoders, Gru, Mlp, Start};
 use crate::params::{Init, ParamSpec, Params};
 use crate::ppo::Recurrent;
+use crate::ppo::native::Native;
 use crate::views::View;
 
-const LOG_TAU: f64 = 1.837_877_066_409_345_5;
+pub(super) const LOG_TAU: f64 = 1.837_877_066_409_345_5;
 
 /// What a policy puts out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +112,21 @@ impl ActorCritic {
         });
         let critic = trunk(specs, "mlp_extractor.value_net", "value_net", groups, 1.0);
         (Self { head, encoders, gru, actor, critic, log_std }, std::mem::take(specs))
+    }
+
+    /// The same policy without libtorch, where it reads plain vectors and remembers nothing.
+    pub(super) fn native(&self, specs: &[ParamSpec]) -> Option<Native> {
+        let log_std = self.log_std.map(|index| {
+            let start: usize = specs[..index].iter().map(ParamSpec::len).sum();
+            start..start + specs[index].len()
+        });
+        (self.encoders.are_plain() && self.gru.is_none()).then(|| Native {
+            actor: self.actor.dense(specs),
+            critic: self.critic.dense(specs),
+            log_std,
+            head: self.head.clone(),
+            inputs: self.encoders.width,
+        })
     }
 
     /// What both trunks read of single steps, `[B, inputs]`; `state` is what is remembered of each row.
@@ -223,13 +239,14 @@ pub(crate) fn gaussian_log_prob(noise: &[f32], log_std: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::Images;
     use crate::obs_norm::ObsNorm;
     use crate::views::read_f32;
     use carrot_sim::{ObsPart, PartSlice};
     use tch::Device;
 
     fn network(parts: &[ObsPart], head: Head) -> (FeatureLayout, ActorCritic, Params) {
-        let layout = FeatureLayout::new(parts).unwrap();
+        let layout = FeatureLayout::new(parts, Images::Convolved).unwrap();
         let shape = Shape {
             head,
             groups: 2,

@@ -155,13 +155,15 @@ impl Critics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::Images;
     use crate::obs_norm::ObsNorm;
     use carrot_sim::{ObsPart, PartSlice};
     use tch::Device;
 
     #[test]
     fn a_squashed_density_is_the_gaussian_ones_over_the_slope() {
-        let layout = FeatureLayout::new(&[ObsPart::vector("x", &[0.0; 2], &[1.0; 2])]).unwrap();
+        let layout =
+            FeatureLayout::new(&[ObsPart::vector("x", &[0.0; 2], &[1.0; 2])], Images::Convolved).unwrap();
         let (actor, specs) = Actor::new(&layout, 2, &[8]);
         let params = Params::new(specs, 5, Device::Cpu).unwrap();
         let obs = [PartSlice::F32(&[0.4, -0.9])];

@@ -32,7 +32,7 @@ pub const RESTING: f32 = 0.1;
 /// Cause: the ball left the plate.
 pub const BALL_FELL: Cause = CAUSE_TASK;
 
-const SUBSTEPS: Substeps = Substeps { physics_dt: 0.005, decimation: 4 };
+const SUBSTEPS: Substeps = Substeps { physics_dt: 0.01, decimation: 2 };
 const CONTROL_DT: f32 = 0.02;
 const PLATE_THICKNESS: f32 = 0.01;
 const PLATE_MASS: f32 = 0.4;
@@ -279,10 +279,15 @@ const REWARDS: [DefaultReward; 4] = [
     },
     DefaultReward {
         name: "shaped",
-        about: "The sparse reward and the distance as a potential.",
+        about: "The sparse reward and a potential that rises as the ball nears the goal.",
         ron: r#"[
     (name: "there", kind: Threshold(signal: "goal_distance", below: 0.02), weight: 1.0, source: Sparse),
-    (name: "nearing", kind: Distance(signal: "goal_distance"), weight: -50.0, stages: [Potential(gamma: 0.99)]),
+    (
+        name: "nearing",
+        kind: Tolerance(signal: "goal_distance", bounds: (0.0, 0.0), margin: 0.4, sigmoid: Linear, value_at_margin: 0.0),
+        weight: 20.0,
+        stages: [Potential(gamma: 0.99)],
+    ),
 ]"#,
         farmed_by: None,
     },
@@ -299,7 +304,12 @@ const REWARDS: [DefaultReward; 4] = [
         about: "All of them: the sparse reward, the potential and the pay for approaching.",
         ron: r#"[
     (name: "there", kind: Threshold(signal: "goal_distance", below: 0.02), weight: 1.0, source: Sparse),
-    (name: "nearing", kind: Distance(signal: "goal_distance"), weight: -50.0, stages: [Potential(gamma: 0.99)]),
+    (
+        name: "nearing",
+        kind: Tolerance(signal: "goal_distance", bounds: (0.0, 0.0), margin: 0.4, sigmoid: Linear, value_at_margin: 0.0),
+        weight: 20.0,
+        stages: [Potential(gamma: 0.99)],
+    ),
     (name: "approach", kind: Progress(signal: "goal_distance"), weight: 50.0, stages: [Clip(low: 0.0)]),
 ]"#,
         farmed_by: None,

@@ -32,7 +32,7 @@ pub const TOLERANCE: f32 = 0.02;
 /// Speed below which the tip counts as resting, m/s.
 pub const RESTING: f32 = 0.1;
 
-const SUBSTEPS: Substeps = Substeps { physics_dt: 0.005, decimation: 4 };
+const SUBSTEPS: Substeps = Substeps { physics_dt: 0.01, decimation: 2 };
 const CONTROL_DT: f32 = 0.02;
 const LINK_MASS: f32 = 0.2;
 /// Torques that an action of 1 commands, N m.
