@@ -5,9 +5,11 @@
 //! combinators over the finished rollout under one [`Revision`]; the total is what the learner reads.
 //! [`rescore()`] runs the same code over a recorded episode.
 
+mod builder;
 pub mod combine;
 pub mod episode;
 pub mod error;
+pub mod expr;
 pub mod graph;
 pub mod kind;
 pub mod kinds;
