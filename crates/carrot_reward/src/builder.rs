@@ -9,6 +9,7 @@ use crate::expr::{Compiled, Param};
 use crate::graph::{Body, Graph, Node, Rate, Source};
 use crate::kind::{AnyKind, Kind, KindRegistry, RawSlots, Scope};
 use crate::kinds::Expr;
+use crate::machine::MachineSpec;
 use crate::stage::Stage;
 
 /// Fills a graph node by node.
@@ -46,7 +47,7 @@ impl<'a> Builder<'a> {
 
     /// Reads a list of terms and programs, or one program.
     pub(crate) fn read(mut self, node: &NodeRef) -> Option<Graph> {
-        let alone = program(node).map(|_| vec![node.clone()]);
+        let alone = node.variant().map(|_| vec![node.clone()]);
         let Some(items) = alone.or_else(|| node.items()) else {
             let help = "write `[(name: \"goal\", kind: Event(signal: \"at_goal\"))]`, `Program(r#\"..\"#)`, or the name of one of the task's rewards";
             self.diagnostics.error(&node.head(), "expected a list of reward terms", "", help);
@@ -56,16 +57,25 @@ impl<'a> Builder<'a> {
             self.diagnostics.error(&node.span(), "a reward needs at least one term", "", "");
         }
         for item in &items {
-            match program(item) {
-                Some(text) => self.read_program(&text),
-                None => {
-                    if let Some(index) = self.read_node(item, true) {
-                        self.graph.top.push(index);
-                    }
-                }
-            }
+            self.read_item(item);
         }
         Some(self.graph)
+    }
+
+    /// Reads one element of the list: a term, or a form that stands for several.
+    fn read_item(&mut self, item: &NodeRef) {
+        let index = match item.variant() {
+            None => self.read_node(item, true),
+            Some((form, arguments)) => {
+                match form.value.as_str() {
+                    "Program" => self.read_program(&only_item(arguments)),
+                    "Machine" => self.read_machine(&arguments),
+                    _ => self.diagnostics.unknown_name(&form.span, "form of a reward", &form.value, &FORMS),
+                }
+                return;
+            }
+        };
+        self.graph.top.extend(index);
     }
 
     /// Adds the terms of a program, each with its own column.
@@ -85,14 +95,71 @@ impl<'a> Builder<'a> {
         }
         for term in terms {
             let name = Spanned { value: term.name, span: node.span_within(term.range) };
-            let kind: Arc<dyn AnyKind> = Arc::new(Expr::new(term.value));
-            let body = Body::Term(kind, RawSlots { now: self.column(), before: None });
-            let (stages, source) = (Vec::new(), Source::Shaped);
-            let draft = Draft { name, body, weight: term.weight, stages, rate: Rate::PerStep, source };
-            if let Some(index) = self.add(draft, Some("main".into())) {
-                self.graph.top.push(index);
+            self.add_expression(name, term.value, term.weight, Vec::new(), Source::Shaped);
+        }
+    }
+
+    /// Adds what a machine pays: a term for each reward of a state or an edge, and one for the shaping.
+    fn read_machine(&mut self, node: &NodeRef) {
+        let mut found = Diagnostics::new();
+        let spec = MachineSpec::read(node, self.scope, &mut found);
+        let tracked = self.scope.catalog.iter().find_map(|(_, signal)| {
+            spec.as_ref().filter(|spec| spec.machine.name == signal.name).map(|_| signal.description.clone())
+        });
+        let Some(spec) = spec else {
+            return self.diagnostics.extend(found);
+        };
+        if tracked.as_ref() != Some(&spec.machine.description()) {
+            let message = match tracked {
+                None => format!("nothing tracks the machine `{}` here", spec.machine.name),
+                Some(_) => format!("another machine is tracked as `{}`", spec.machine.name),
+            };
+            let help = "a machine belongs to the `reward` or the `shadows` of a scene; its run tracks it";
+            self.diagnostics.error(&spec.name.span, message, "", help);
+            return;
+        }
+        let own = spec.machine.name.clone();
+        for pay in &spec.pays {
+            // A number may stand without quotes.
+            let (text, scope) = (pay.value.string().map(|text| text.value), self.scope);
+            let text = text.unwrap_or_else(|| pay.value.text().to_owned());
+            let code = match Compiled::value_where(&pay.condition, &text, scope) {
+                Ok(code) => Arc::new(code),
+                Err(mistake) => {
+                    mistake.report(&pay.value, self.diagnostics);
+                    continue;
+                }
+            };
+            if self.take_params(&code.params, &pay.value.head()) {
+                let name = Spanned { value: format!("{own}.{}", pay.name), span: pay.value.head() };
+                let source = if pay.is_event { Source::Sparse } else { Source::Shaped };
+                self.add_expression(name, code, 1.0, Vec::new(), source);
             }
         }
+        if let Some(shaping) = &spec.shaping
+            && let Ok(code) = Compiled::value(&spec.potential(), self.scope)
+        {
+            let name = Spanned { value: format!("{own}.shaping"), span: shaping.at.clone() };
+            let stages = vec![Stage::Potential { gamma: shaping.gamma, at: shaping.at.clone() }];
+            self.add_expression(name, Arc::new(code), shaping.weight, stages, Source::Shaped);
+        }
+    }
+
+    /// Adds a child of the root that an expression pays.
+    fn add_expression(
+        &mut self,
+        name: Spanned<String>,
+        code: Arc<Compiled>,
+        weight: f32,
+        stages: Vec<Stage>,
+        source: Source,
+    ) {
+        let before = (!stages.is_empty()).then(|| self.column());
+        let slots = RawSlots { now: self.column(), before };
+        let body = Body::Term(Arc::new(Expr::new(code)), slots);
+        let draft = Draft { name, body, weight, stages, rate: Rate::PerStep, source };
+        let index = self.add(draft, Some("main".into()));
+        self.graph.top.extend(index);
     }
 
     /// Parameters are changed by name, so a graph has each name once.
@@ -271,8 +338,11 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The text of `Program(..)`.
-fn program(node: &NodeRef) -> Option<NodeRef> {
-    let (_, args) = node.variant().filter(|(name, _)| name.value == "Program")?;
-    Some(args.items().filter(|items| items.len() == 1).map_or(args, |mut items| items.remove(0)))
+/// Forms of a list's elements that stand for several terms.
+const FORMS: [&str; 2] = ["Program", "Machine"];
+
+/// The one argument of `Name(argument)`.
+fn only_item(arguments: NodeRef) -> NodeRef {
+    let only = arguments.items().filter(|items| items.len() == 1).map(|mut items| items.remove(0));
+    only.unwrap_or(arguments)
 }

@@ -14,7 +14,7 @@ use carrot_sim::{
 };
 use serde::Serialize;
 
-use crate::expr::Param;
+use crate::expr::{Interval, Param, Unit};
 
 /// Documentation of a kind, stage or combinator, in the form of a lint rule.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -186,6 +186,11 @@ pub trait Kind: Component + Clone + Debug + Send + Sync + 'static {
         None
     }
 
+    /// Values that it can have, and their unit, where that is known.
+    fn reach(&self) -> Option<(Interval, &Unit)> {
+        None
+    }
+
     /// Parameters that a revision may change.
     fn params(&self) -> &[Param] {
         &[]
@@ -209,6 +214,8 @@ pub trait AnyKind: Debug + Send + Sync {
     fn evaluate(&self, step: &Transition<'_>, raw: &mut [f32]);
     /// See [`Kind::model`].
     fn model(&self) -> Option<&str>;
+    /// See [`Kind::reach`].
+    fn reach(&self) -> Option<(Interval, &Unit)>;
     /// See [`Kind::params`].
     fn params(&self) -> &[Param];
     /// See [`Kind::with_params`].
@@ -232,6 +239,9 @@ impl<K: Kind> AnyKind for K {
     }
     fn model(&self) -> Option<&str> {
         Kind::model(self)
+    }
+    fn reach(&self) -> Option<(Interval, &Unit)> {
+        Kind::reach(self)
     }
     fn params(&self) -> &[Param] {
         Kind::params(self)

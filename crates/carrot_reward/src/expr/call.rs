@@ -175,12 +175,13 @@ impl Lowering<'_> {
             let message = format!("the margin may be negative: it lies in {}..{}", width.low, width.high);
             return Err(Mistake::new(&values[3].range, message, "a margin is a distance, 0 for a hard edge"));
         }
+        let above = arena.binary(Binary::LessOrEqual, low, x);
+        let below = arena.binary(Binary::LessOrEqual, x, high);
+        let hard = arena.binary(Binary::And, above, below);
         if arena.constant(margin) == Some(0.0) {
-            let above = arena.binary(Binary::LessOrEqual, low, x);
-            let below = arena.binary(Binary::LessOrEqual, x, high);
-            return Ok(number(arena.binary(Binary::And, above, below), Measure::plain()));
+            return Ok(number(hard, Measure::plain()));
         }
-        let (zero, one) = (arena.number(0.0), arena.number(1.0));
+        let zero = arena.number(0.0);
         let under = arena.binary(Binary::Subtract, low, x);
         let over = arena.binary(Binary::Subtract, x, high);
         let outside = arena.binary(Binary::Max, under, over);
@@ -192,9 +193,9 @@ impl Lowering<'_> {
         if width.low > 0.0 {
             return Ok(number(fallen, Measure::plain()));
         }
-        // With a margin of 0 the scale is infinite: inside, the distance would be 0 times that.
-        let inside = self.arena.binary(Binary::LessOrEqual, outside, zero);
-        Ok(number(self.arena.select(inside, one, fallen), Measure::plain()))
+        // With a margin of 0 the scale is infinite, and the edge is hard.
+        let soft = self.arena.binary(Binary::Less, zero, margin);
+        Ok(number(self.arena.select(soft, fallen, hard), Measure::plain()))
     }
 
     fn kernel(&mut self, kernel: Sigmoid, d: Id) -> Id {

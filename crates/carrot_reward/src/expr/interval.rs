@@ -3,6 +3,8 @@
 //! Rounding to the nearest is monotone, so the end points of sums, products, quotients and roots are exact; the
 //! polynomials are not quite monotone and get a margin above their error.
 
+use std::fmt;
+
 use super::op::{Binary, Unary};
 
 /// Reachable values of a term or a part of it.
@@ -160,5 +162,12 @@ impl Interval {
         };
         let low = corner(a.low, b.low).hull(corner(a.low, b.high));
         low.hull(corner(a.high, b.low)).hull(corner(a.high, b.high))
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.low, self.high)?;
+        if self.nan { write!(f, ", or no number (scored as 0)") } else { Ok(()) }
     }
 }

@@ -1,14 +1,14 @@
 //! Reward expressions: a small total language over signals, for rewards without Rust.
 //!
-//! A text is cut into words ([`token`]), read into a tree ([`parse`]), checked and taken apart into operations on
-//! columns ([`lower`], [`call`], [`arena`]), and turned into a short program over blocks of rows ([`program`]).
+//! A text is cut into words (`token`), read into a tree (`parse`), checked and taken apart into operations on
+//! columns (`lower`, `call`, `arena`), and turned into a short program over blocks of rows (`program`).
 //! There are no loops and no recursion, so every program ends, and costs its operations times its rows.
 //!
 //! ```text
 //! param reach = 0.1 [m] in 0.02..0.5;
-//! let near = exp(-tool_to_cube_distance / reach);
+//! let near = exp(-tool_cube_distance / reach);
 //! term("near", 0.5, near);
-//! term("lifted", 5.0, if cube_height > 0.1 { 1 } else { 0 });
+//! term("lifted", 5.0, if cube_position.z > 0.1 { 1 } else { 0 });
 //! ```
 
 mod arena;
@@ -43,7 +43,7 @@ use lower::{At, Lowering};
 use program::Program;
 use value::{Measure, Type};
 
-use crate::kind::{Scope, SignalRef, Transition};
+use crate::kind::{RuleDoc, Scope, SignalRef, Transition};
 
 /// The longest text, in bytes.
 pub const MAX_BYTES: usize = 16 << 10;
@@ -53,6 +53,21 @@ pub const MAX_NODES: usize = 2000;
 pub const MAX_NESTING: usize = 64;
 /// The most operations on top of each other.
 pub const MAX_DEPTH: usize = 256;
+
+/// The page of `Program`.
+pub const PROGRAM_DOC: RuleDoc = RuleDoc {
+    name: "Program",
+    rewards: "Several terms in one text, with names and parameters in common.",
+    formula: "each `term(\"name\", weight, expression)` is a term of its own, with its column in the ledger",
+    range: "that of each expression, from the ranges of the signals; shown by `carrot check`",
+    parameters: &[
+        ("let name = expression;", "a name for a value"),
+        ("param name = value in low..high;", "a number that a revision may change within its range"),
+        ("term(\"name\", weight, expression);", "a term; for stages use the kind Expr"),
+    ],
+    misleads: "As the kind Expr does. Terms add up, so a `let` that several of them share counts several times.",
+    source: "-",
+};
 
 /// A declared parameter: a number that can be changed between rollouts, within its range.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +97,8 @@ pub struct Compiled {
     pub unit: Unit,
     /// Values that it can have, given the ranges of signals and parameters.
     pub bounds: Interval,
+    /// Whether it depends on how the step ended the episode.
+    pub reads_ends: bool,
     is_flag: bool,
 }
 
@@ -115,6 +132,23 @@ impl Compiled {
         };
         let params: Arc<[Param]> = lowering.params.into();
         Ok(Self::new(&lowering.arena, root, &params, scope))
+    }
+
+    /// Compiles a text that ends in one value, which counts where a condition of its own holds and is 0 elsewhere.
+    ///
+    /// # Errors
+    /// The first mistake of the text; the condition is no user's.
+    pub(crate) fn value_where(condition: &str, text: &str, scope: &Scope) -> Result<Self, Mistake> {
+        let (mut lowering, _, value) = lowered(text, scope)?;
+        let end = text.len();
+        let root = value
+            .ok_or_else(|| Mistake::new(&(end..end), "the text has no value", "end with an expression"))?;
+        let script = parse::parse(condition)?;
+        let holds = script.value.map(|value| lowering.expr(&value, At::Now)).transpose()?;
+        let zero = lowering.arena.number(0.0);
+        let id = holds.map_or(root.id, |holds| lowering.arena.select(holds.columns[0], root.id, zero));
+        let params: Arc<[Param]> = std::mem::take(&mut lowering.params).into();
+        Ok(Self::new(&lowering.arena, Root { id, ..root }, &params, scope))
     }
 
     /// Compiles a text whose value is a flag, for guards and conditions.
@@ -174,6 +208,7 @@ impl Compiled {
             is_of_state: !ops().any(of_step),
             unit: root.unit,
             bounds: arena.bounds(root.id),
+            reads_ends: ops().any(|op| matches!(op, Op::End(_) | Op::Cause(_))),
             is_flag: root.is_flag,
             signals,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bevy_ecs::prelude::Component;
 use carrot_scene::{NodeRef, Reader};
 
-use crate::expr::{Compiled, Param};
+use crate::expr::{Compiled, Interval, Param, Unit};
 use crate::kind::{Kind, RuleDoc, Scope, SignalRef, Transition};
 
 /// Pays the value of an expression over signals.
@@ -74,6 +74,10 @@ impl Kind for Expr {
 
     fn evaluate(&self, step: &Transition<'_>, raw: &mut [f32]) {
         self.code.run(step, &self.params, raw);
+    }
+
+    fn reach(&self) -> Option<(Interval, &Unit)> {
+        Some((self.code.bounds, &self.code.unit))
     }
 
     fn params(&self) -> &[Param] {
