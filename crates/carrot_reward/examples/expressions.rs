@@ -20,13 +20,13 @@ const WINDOWS: u32 = 9;
 
 /// One operation per text, and how many it has.
 const TEXTS: [(&str, &str); 8] = [
-    ("arithmetic", "((cart_position * 2 + pole_angle) * 3 - pole_velocity) / 4 + cart_velocity * pole_angle"),
+    ("arithmetic", "((cart_position * 2 + 1) * 3 - 4) / 5 + cart_velocity * 6 [s] * pole_angle"),
     (
         "compare, select",
-        "if cart_position > 0.1 and pole_angle < 0.2 { cart_velocity } else { pole_velocity }",
+        "if cart_position > 0.1 and pole_angle < 0.2 { pole_angle } else { prev(pole_angle) }",
     ),
-    ("min, max, abs", "max(min(abs(cart_position), abs(pole_angle)), min(pole_velocity, 1))"),
-    ("prev, rate", "rate(pole_velocity) + delta(cart_position)"),
+    ("min, max, abs", "max(min(abs(cart_position), prev(cart_position)), min(cart_position, 1))"),
+    ("prev, rate", "rate(pole_angle) - delta(pole_velocity)"),
     ("exp", "exp(-cart_position / 1 [m])"),
     ("log", "log(abs(cart_position) / 1 [m])"),
     ("tanh", "tanh(pole_angle)"),
