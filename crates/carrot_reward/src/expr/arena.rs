@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use carrot_sim::Cause;
 
 use super::interval::Interval;
-use super::op::{Binary, Unary, flag, select};
+use super::op::{Binary, Unary, flag, outside, select};
 use crate::kinds::EndFlag;
 
 /// A value, by its place in the arena; operands come before what is made of them.
@@ -30,6 +30,8 @@ pub(crate) enum Op {
     Unary(Unary, Id),
     Binary(Binary, Id, Id),
     Select(Id, Id, Id),
+    /// How far the first lies outside of the other two.
+    Outside(Id, Id, Id),
 }
 
 impl Op {
@@ -38,7 +40,7 @@ impl Op {
         let (count, all) = match *self {
             Self::Unary(_, a) => (1, [a, 0, 0]),
             Self::Binary(_, a, b) => (2, [a, b, 0]),
-            Self::Select(c, a, b) => (3, [c, a, b]),
+            Self::Select(a, b, c) | Self::Outside(a, b, c) => (3, [a, b, c]),
             _ => (0, [0; 3]),
         };
         all.into_iter().take(count)
@@ -116,6 +118,20 @@ impl Arena {
         }
         let bounds = Interval::select(self.bounds(condition), self.bounds(yes), self.bounds(no));
         self.add(Op::Select(condition, yes, no), bounds)
+    }
+
+    /// How far a value lies outside of bounds.
+    pub(crate) fn outside(&mut self, x: Id, low: Id, high: Id) -> Id {
+        if let (Some(x), Some(low), Some(high)) = (self.constant(x), self.constant(low), self.constant(high))
+        {
+            return self.number(outside(x, low, high));
+        }
+        let (of, below, above) = (self.bounds(x), self.bounds(low), self.bounds(high));
+        let under = Interval::binary(Binary::Subtract, below, of);
+        let over = Interval::binary(Binary::Subtract, of, above);
+        let bounds =
+            Interval::binary(Binary::Max, Interval::binary(Binary::Max, under, over), Interval::of(0.0));
+        self.add(Op::Outside(x, low, high), bounds)
     }
 
     fn add(&mut self, op: Op, bounds: Interval) -> Id {

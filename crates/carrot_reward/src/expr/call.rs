@@ -182,10 +182,7 @@ impl Lowering<'_> {
             return Ok(number(hard, Measure::plain()));
         }
         let zero = arena.number(0.0);
-        let under = arena.binary(Binary::Subtract, low, x);
-        let over = arena.binary(Binary::Subtract, x, high);
-        let outside = arena.binary(Binary::Max, under, over);
-        let outside = arena.binary(Binary::Max, outside, zero);
+        let outside = arena.outside(x, low, high);
         let scale = arena.number(kernel.scale(AT_MARGIN));
         let scale = arena.binary(Binary::Divide, scale, margin);
         let distance = arena.binary(Binary::Multiply, outside, scale);

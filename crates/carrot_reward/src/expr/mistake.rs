@@ -16,7 +16,15 @@ pub struct Mistake {
     /// How to put it right; may be empty.
     pub help: String,
     /// For a name that is none of the valid ones: what it should name, and the valid names.
-    names: Option<(&'static str, String, Vec<String>)>,
+    names: Option<Box<UnknownName>>,
+}
+
+/// What a name should be the name of, the name given, and the valid ones.
+#[derive(Debug, Clone, PartialEq)]
+struct UnknownName {
+    what: &'static str,
+    given: String,
+    valid: Vec<String>,
 }
 
 impl Mistake {
@@ -43,7 +51,7 @@ impl Mistake {
     ) -> Self {
         let valid = valid.into_iter().map(Into::into).collect();
         Self {
-            names: Some((what, name.into(), valid)),
+            names: Some(Box::new(UnknownName { what, given: name.into(), valid })),
             ..Self::new(range, format!("unknown {what} {name:?}"), "")
         }
     }
@@ -52,8 +60,9 @@ impl Mistake {
     pub fn report(&self, text: &NodeRef, diagnostics: &mut Diagnostics) {
         let span = text.span_within(self.range.clone());
         match &self.names {
-            Some((what, name, valid)) => {
-                diagnostics.push(Diagnostic::unknown_name(&span, what, name, valid));
+            Some(unknown) => {
+                let UnknownName { what, given, valid } = unknown.as_ref();
+                diagnostics.push(Diagnostic::unknown_name(&span, what, given, valid));
             }
             None => diagnostics.error(&span, self.message.clone(), "", self.help.clone()),
         }

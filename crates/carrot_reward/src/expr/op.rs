@@ -106,6 +106,14 @@ pub(crate) fn select(condition: f32, yes: f32, no: f32) -> f32 {
     if condition != 0.0 { yes } else { no }
 }
 
+/// How far x lies outside of [low, high].
+///
+/// One operation, because every tolerance needs it: as four it would cost four passes.
+#[inline(always)]
+pub(crate) fn outside(x: f32, low: f32, high: f32) -> f32 {
+    Binary::Max.apply(Binary::Max.apply(low - x, x - high), 0.0)
+}
+
 #[inline(always)]
 pub(crate) fn flag(set: bool) -> f32 {
     if set { 1.0 } else { 0.0 }

@@ -6,7 +6,7 @@
 use multiversion::multiversion;
 
 use super::arena::{Arena, Id, Op};
-use super::op::{Binary, Unary, flag, select};
+use super::op::{Binary, Unary, flag, outside, select};
 use crate::kind::Transition;
 use crate::kinds::EndFlag;
 
@@ -27,6 +27,7 @@ enum Work {
     Unary(Unary, Operand),
     Binary(Binary, Operand, Operand),
     Select(Operand, Operand, Operand),
+    Outside(Operand, Operand, Operand),
     End(EndFlag),
     Cause(carrot_sim::Cause),
 }
@@ -149,6 +150,7 @@ fn work_of(op: Op, places: &[Option<Operand>]) -> Option<Work> {
         Op::Unary(op, a) => Work::Unary(op, place(a)?),
         Op::Binary(op, a, b) => Work::Binary(op, place(a)?, place(b)?),
         Op::Select(c, a, b) => Work::Select(place(c)?, place(a)?, place(b)?),
+        Op::Outside(x, low, high) => Work::Outside(place(x)?, place(low)?, place(high)?),
     })
 }
 
@@ -201,11 +203,9 @@ fn pass(work: Work, block: &Block<'_>, registers: &[Vec<f32>], out: &mut [f32]) 
             }
             each!(Add, Subtract, Multiply, Divide, Min, Max, Less, LessOrEqual, Equal, And, Or, Atan2);
         }
-        Work::Select(c, a, b) => {
-            let columns =
-                (block.column(c, registers), block.column(a, registers), block.column(b, registers));
-            let rows = out.iter_mut().zip(columns.0).zip(columns.1).zip(columns.2);
-            rows.for_each(|(((out, &c), &a), &b)| *out = select(c, a, b));
+        Work::Select(c, a, b) => map3(out, [c, a, b].map(|place| block.column(place, registers)), select),
+        Work::Outside(x, low, high) => {
+            map3(out, [x, low, high].map(|place| block.column(place, registers)), outside);
         }
         Work::End(end) => {
             let flags = match end {
@@ -230,4 +230,10 @@ fn map(out: &mut [f32], a: &[f32], op: impl Fn(f32) -> f32) {
 #[inline(always)]
 fn map2(out: &mut [f32], a: &[f32], b: &[f32], op: impl Fn(f32, f32) -> f32) {
     out.iter_mut().zip(a).zip(b).for_each(|((out, &x), &y)| *out = op(x, y));
+}
+
+#[inline(always)]
+fn map3(out: &mut [f32], [a, b, c]: [&[f32]; 3], op: impl Fn(f32, f32, f32) -> f32) {
+    let rows = out.iter_mut().zip(a).zip(b).zip(c);
+    rows.for_each(|(((out, &x), &y), &z)| *out = op(x, y, z));
 }
