@@ -13,9 +13,9 @@ use carrot_physics::{
     PhysicsError, PhysicsRow, SceneBuilder, Shape, SlideSpec, SolverConfig, Template, WatchId,
 };
 use carrot_sim::{
-    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Cause, Column, ColumnMut,
-    Drawing, Ends, MaxSteps, ObsPart, Observations, RowKeys, SignalId, SignalSpec, Signals, StepCount,
-    StepSystems, Stream, Task, TaskSpec, row_state, unit_f32,
+    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Camera, Cause, Column,
+    ColumnMut, Drawing, Ends, MaxSteps, ObsPart, Observations, RowKeys, SignalId, SignalSpec, Signals,
+    StepCount, StepSystems, Stream, Task, TaskSpec, row_state, unit_f32,
 };
 
 use super::hopper_scripts::{REWARDS, SCRIPTS};
@@ -253,6 +253,10 @@ fn signals() -> Vec<SignalSpec> {
 impl Task for Hopper {
     fn spec(&self) -> &TaskSpec {
         &self.spec
+    }
+
+    fn camera(&self) -> Camera {
+        Camera::beside([2.5, 0.0, 1.4], 7.0)
     }
 
     fn build(&self, app: &mut App) {
