@@ -366,7 +366,7 @@ mod tests {
         (0..100).for_each(|_| row.step(SUBSTEPS.physics_dt, SUBSTEPS.decimation));
         let standing = runner.read(&row);
         assert_eq!((standing[11], standing[14]), (1.0, 0.0), "{standing:?}");
-        assert!((standing[0] - first[0]).abs() < 0.005, "sagged from {} to {} m", first[0], standing[0]);
+        assert!((standing[0] - first[0]).abs() < 0.01, "sagged from {} to {} m", first[0], standing[0]);
         let force = row.contact(runner.sole).impulse[2] / CONTROL_DT;
         assert!((force / (9.2 * 9.81) - 1.0).abs() < 0.05, "{force} N");
     }
