@@ -14,3 +14,4 @@ mod setups;
 mod shards;
 mod storing;
 mod together;
+mod weights;
