@@ -54,7 +54,12 @@ fn scene_card(file: &Path) -> Result<SceneCard, String> {
         task: spec.name.into(),
         family: spec.family.into(),
         about: spec.about.into(),
-        detail: format!("{} reward, {}", setup.reward, setup.learner.algo()),
+        detail: format!(
+            "{}: {} reward, {}",
+            file.file_stem().unwrap_or_default().to_string_lossy(),
+            setup.reward,
+            setup.learner.algo()
+        ),
         is_flat: frame.drawing.tiles.is_some(),
         solids: solids(&frame.drawing),
     })

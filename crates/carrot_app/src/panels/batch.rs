@@ -30,22 +30,18 @@ pub fn histogram(values: &[f32], bars: usize) -> (f64, f64, Vec<usize>) {
 
 /// Shows the panel.
 pub fn show(ui: &mut Ui, view: &BatchView) {
-    let each = ui.available_width() / view.columns.len().max(1) as f32 - 8.0;
-    ui.horizontal(|ui| {
-        for (place, (name, values)) in view.columns.iter().enumerate() {
-            ui.vertical(|ui| {
-                ui.set_width(each);
-                let mean = values.iter().sum::<f32>() / values.len().max(1) as f32;
-                quiet(ui, format!("{name}, mean {} over {} envs", number(mean), values.len()));
-                let (low, width, counts) = histogram(values, 20);
-                let bar = |(index, &count): (usize, &usize)| {
-                    Bar::new(low + (index as f64 + 0.5) * width, count as f64).width(width * 0.92)
-                };
-                let bars = counts.iter().enumerate().map(bar).collect();
-                let chart = BarChart::new(name.clone(), bars).color(term_color(place));
-                let plot = Plot::new(name.as_str()).allow_scroll(false).allow_drag(false).allow_zoom(false);
-                plot.show(ui, |plot| plot.bar_chart(chart));
-            });
+    ui.columns(view.columns.len().max(1), |uis| {
+        for (place, (ui, (name, values))) in uis.iter_mut().zip(&view.columns).enumerate() {
+            let mean = values.iter().sum::<f32>() / values.len().max(1) as f32;
+            quiet(ui, format!("{name}: mean {}", number(mean)));
+            let (low, width, counts) = histogram(values, 20);
+            let bar = |(index, &count): (usize, &usize)| {
+                Bar::new(low + (index as f64 + 0.5) * width, count as f64).width(width * 0.92)
+            };
+            let bars = counts.iter().enumerate().map(bar).collect();
+            let chart = BarChart::new(name.clone(), bars).color(term_color(place));
+            let plot = Plot::new(name.as_str()).height(ui.available_height()).allow_scroll(false);
+            plot.allow_drag(false).allow_zoom(false).show(ui, |plot| plot.bar_chart(chart));
         }
     });
 }

@@ -25,28 +25,24 @@ pub fn show(ui: &mut Ui, view: &LearningView) {
         );
         return;
     }
-    let half = ui.available_width() * 0.5 - 6.0;
-    ui.horizontal(|ui| {
-        for (title, curves) in
-            [("return per episode", &view.returns), ("score per episode (truth)", &view.scores)]
-        {
-            ui.vertical(|ui| {
-                ui.set_width(half);
-                let plot = Plot::new(title)
-                    .legend(Legend::default().position(Corner::LeftTop))
-                    .x_axis_label("env steps")
-                    .y_axis_label(title)
-                    .allow_scroll(false);
-                plot.show(ui, |plot| {
-                    for (place, curve) in curves.iter().enumerate() {
-                        let color = term_color(place);
-                        let band = FilledArea::new(curve.name.clone(), &curve.steps, &curve.low, &curve.high);
-                        plot.add(band.fill_color(color.gamma_multiply(0.25)).allow_hover(false));
-                        let points: Vec<[f64; 2]> =
-                            curve.steps.iter().zip(&curve.mean).map(|(&x, &y)| [x, y]).collect();
-                        plot.line(Line::new(curve.name.clone(), points).color(color).width(1.8));
-                    }
-                });
+    let pictures = [("return per episode", &view.returns), ("score per episode (truth)", &view.scores)];
+    ui.columns(2, |uis| {
+        for (ui, (title, curves)) in uis.iter_mut().zip(pictures) {
+            let plot = Plot::new(title)
+                .legend(Legend::default().position(Corner::LeftTop))
+                .x_axis_label("env steps")
+                .y_axis_label(title)
+                .height(ui.available_height())
+                .allow_scroll(false);
+            plot.show(ui, |plot| {
+                for (place, curve) in curves.iter().enumerate() {
+                    let color = term_color(place);
+                    let band = FilledArea::new(curve.name.clone(), &curve.steps, &curve.low, &curve.high);
+                    plot.add(band.fill_color(color.gamma_multiply(0.25)).allow_hover(false));
+                    let points: Vec<[f64; 2]> =
+                        curve.steps.iter().zip(&curve.mean).map(|(&x, &y)| [x, y]).collect();
+                    plot.line(Line::new(curve.name.clone(), points).color(color).width(1.8));
+                }
             });
         }
     });

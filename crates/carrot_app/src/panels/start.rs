@@ -51,7 +51,7 @@ pub struct RunCard {
     pub detail: String,
 }
 
-const CARD: egui::Vec2 = vec2(196.0, 172.0);
+const CARD: egui::Vec2 = vec2(196.0, 162.0);
 
 /// Shows the page.
 pub fn show(ui: &mut Ui, view: &StartView, actions: &mut Vec<Action>) {
@@ -88,21 +88,17 @@ pub fn show(ui: &mut Ui, view: &StartView, actions: &mut Vec<Action>) {
                 families.push(&scene.family);
             }
         });
-        for family in families {
-            ui.add_space(6.0);
-            ui.horizontal(|ui| {
-                ui.add_space(8.0);
+        Frame::new().inner_margin(egui::Margin::symmetric(8, 0)).show(ui, |ui| {
+            for family in families {
+                ui.add_space(6.0);
                 ui.label(RichText::new(title(family)).heading());
-            });
-            ui.horizontal_wrapped(|ui| {
-                ui.spacing_mut().item_spacing = vec2(10.0, 10.0);
-                ui.add_space(8.0);
-                view.scenes
-                    .iter()
-                    .filter(|scene| scene.family == family)
-                    .for_each(|scene| card(ui, scene, actions));
-            });
-        }
+                ui.horizontal_wrapped(|ui| {
+                    ui.spacing_mut().item_spacing = vec2(10.0, 10.0);
+                    let own = view.scenes.iter().filter(|scene| scene.family == family);
+                    own.for_each(|scene| card(ui, scene, actions));
+                });
+            }
+        });
         ui.add_space(10.0);
     });
 }

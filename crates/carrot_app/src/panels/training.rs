@@ -64,7 +64,7 @@ pub fn show(ui: &mut Ui, view: &TrainingView, actions: &mut Vec<Action>) {
             ("This run belongs to another process; the window only reads it.".into(), None)
         }
         Stand::Absent => (
-            "No training yet. The window never slows it, and closing the window does not harm it.".into(),
+            "No training yet. The window never slows it; closing the window leaves a checkpoint.".into(),
             None,
         ),
         Stand::Running => ("Running".to_string(), Some(GOOD)),

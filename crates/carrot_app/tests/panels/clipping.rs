@@ -15,15 +15,17 @@ fn cut_texts(desk: &mut Desk, size: (f32, f32), dark: bool) -> Vec<String> {
     let ctx = egui::Context::default();
     theme::apply(&ctx, dark);
     let window = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(size.0, size.1));
-    let mut output = egui::FullOutput::default();
+    let mut shapes = Vec::new();
     for _ in 0..4 {
         let input = egui::RawInput { screen_rect: Some(window), ..egui::RawInput::default() };
-        output = ctx.run_ui(input, |ui| {
+        let mut output = ctx.run_ui(input, |ui| {
             layout::show(ui, desk);
         });
+        shapes = std::mem::take(&mut output.shapes);
+        output.drop_without_applying_deltas();
     }
     let mut cut = Vec::new();
-    for clipped in &output.shapes {
+    for clipped in &shapes {
         let Shape::Text(text) = &clipped.shape else { continue };
         let rect = text.visual_bounding_rect();
         // What is scrolled out of sight is not cut; what is half shown in a plot's corner is.
