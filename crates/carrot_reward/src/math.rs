@@ -63,7 +63,7 @@ pub(crate) fn log(x: f32) -> f32 {
     p = p * m - 1.666_805_8e-1;
     p = p * m + 2.000_071_5e-1;
     p = p * m - 2.499_999_4e-1;
-    p = p * m + 3.333_333_1e-1;
+    p = p * m + 3.333_333e-1;
     let z = m * m;
     let y = p * m * z + e * LN2_LOW - 0.5 * z;
     let value = m + y + e * LN2_HIGH;

@@ -78,9 +78,9 @@ impl Tracked {
     fn new(inner: Arc<dyn Task>, machines: Vec<Machine>) -> Self {
         let mut spec = inner.spec().clone();
         let first_part = spec.observation.len();
-        let mut column: usize = spec.signals.iter().map(|signal| signal.kind.width()).sum();
+        let first_column: usize = spec.signals.iter().map(|signal| signal.kind.width()).sum();
         let mut tracked = Vec::new();
-        for machine in machines {
+        for (column, machine) in (first_column..).zip(machines) {
             let states = machine.states.len();
             let range = (0.0, (states - 1) as f32);
             let about = machine.description();
@@ -89,7 +89,6 @@ impl Tracked {
                 spec.observation.push(ObsPart::vector(&machine.name, &vec![0.0; states], &vec![1.0; states]));
             }
             tracked.push((SignalId(column), machine));
-            column += 1;
         }
         Self { inner, spec, machines: Machines { tracked: tracked.into(), first_part } }
     }
