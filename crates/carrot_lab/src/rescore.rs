@@ -71,7 +71,7 @@ pub fn rescore_episode<'r>(
     graph: &Graph,
     revision: impl Fn(u32) -> Option<&'r GraphRevision>,
     models: &mut RewardModels,
-    catalog: &carrot_sim::SignalCatalog,
+    catalog: &SignalCatalog,
     episode: &Episode,
 ) -> Result<Rescored, LabError> {
     let (rows, columns) = (episode.steps + 1, catalog.width());

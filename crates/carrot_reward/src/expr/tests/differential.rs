@@ -181,7 +181,7 @@ fn random_programs_give_the_bits_of_the_plain_evaluator_within_their_bounds() {
         let code = Compiled::value(&text, &scope).unwrap_or_else(|m| panic!("{text}\n{m:?}"));
         let script = parse::parse(&text).unwrap();
         let (before, now) = (signals(&mut writer.dice), signals(&mut writer.dice));
-        let flags = |offset: usize| (0..ROWS).map(|i| (i + offset) % 3 == 0).collect::<Vec<bool>>();
+        let flags = |offset: usize| (0..ROWS).map(|i| (i + offset).is_multiple_of(3)).collect::<Vec<bool>>();
         let (terminated, truncated) = (flags(0), flags(1));
         let cause: Vec<u8> = (0..ROWS).map(|i| (i % 4) as u8).collect();
         let step = Transition {
