@@ -3,9 +3,9 @@
 
 use std::sync::atomic::AtomicBool;
 
-use carrot_lab::{Run, RunOptions, Setup};
 use carrot_lab::mdp::{best_success, optimum};
 use carrot_lab::rescore::{read_episodes, rescore_run};
+use carrot_lab::{Run, RunOptions, Setup};
 use carrot_reward::Revision;
 use carrot_sim::{PartSlice, RowKey, ScriptView, VecEnv, VecEnvConfig};
 

@@ -16,3 +16,4 @@ mod setups;
 mod shards;
 mod storing;
 mod together;
+mod weights;

@@ -163,8 +163,14 @@ fn run_episodes(
     Ok((summaries, kept))
 }
 
-/// Writes one action per row.
-fn act(
+/// Writes one action per row of a batch; `step` counts the steps of each env.
+///
+/// # Shapes
+/// `actions` is `[N, A]`; `memory` is of as many rows, for a policy.
+///
+/// # Errors
+/// When libtorch refuses, or a buffer does not fit.
+pub fn act(
     actor: &Actor<'_>,
     setup: &Setup,
     env: &mut VecEnv,

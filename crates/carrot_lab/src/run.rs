@@ -188,6 +188,16 @@ impl Run {
         std::mem::take(&mut self.warnings)
     }
 
+    /// Puts a weight in force from the next rollout on, and writes the revision down.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn set_weight(&mut self, graph: usize, node: usize, weight: f32) -> Result<(), LabError> {
+        let revision = self.trainer.set_weight(graph, node, weight)?;
+        self.revisions.append(revision)?;
+        Ok(())
+    }
+
     /// Trains to the end, or until `stop` is set; either way a valid checkpoint remains.
     ///
     /// # Errors

@@ -109,6 +109,11 @@ impl Trainer {
         self.learner.as_ref()
     }
 
+    /// The learner alone, for acting elsewhere.
+    pub fn into_learner(self) -> Box<dyn Learner> {
+        self.learner
+    }
+
     /// Env steps taken so far.
     pub fn env_steps(&self) -> u64 {
         self.state.env_steps
@@ -132,6 +137,20 @@ impl Trainer {
     /// True when all env steps are taken.
     pub fn is_complete(&self) -> bool {
         self.state.env_steps >= self.total_steps()
+    }
+
+    /// Puts a weight in force from the next rollout on, as a revision of its own.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn set_weight(&mut self, graph: usize, node: usize, weight: f32) -> Result<&Revision, LabError> {
+        if self.setup.graphs.get(graph).is_none_or(|graph| node >= graph.nodes.len()) {
+            return Err(LabError::Refused(format!("the rewards have no node {node} in graph {graph}")));
+        }
+        let next = self.state.revision.with_weight(graph, node, weight, self.state.env_steps);
+        self.env.shards_mut().iter_mut().for_each(|shard| project(&next, shard));
+        self.state.revision = next;
+        Ok(&self.state.revision)
     }
 
     /// One rollout and what follows from it.

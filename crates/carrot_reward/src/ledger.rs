@@ -100,18 +100,30 @@ impl Ledger {
     }
 }
 
-/// One row of one step, taken apart for people and tests, computed one float at a time.
+/// What one node did with one row of one step.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct NodeAccount {
+    /// What its kind measured, or its combinator made of its children.
+    pub raw: f32,
+    /// The value behind all stages, before the weight.
+    pub staged: f32,
+    /// What it hands on; for a child of the root this is its contribution.
+    pub output: f32,
+}
+
+/// One row of one step, taken apart for people and tests, computed one float at a time: every node, and the
+/// total of every group.
 ///
 /// This is a second, plain implementation of the tree: a test holds that it gives the same bits as the
 /// columns do.
-pub fn replay_row(
+pub fn account_row(
     graph: &Graph,
     revision: &GraphRevision,
     raw: impl Fn(usize) -> f32,
     terminated: bool,
     faulted: bool,
-) -> (Vec<f32>, Vec<f32>) {
-    let mut outputs: Vec<f32> = Vec::with_capacity(graph.nodes.len());
+) -> (Vec<NodeAccount>, Vec<f32>) {
+    let mut accounts: Vec<NodeAccount> = Vec::with_capacity(graph.nodes.len());
     for (node, state) in graph.nodes.iter().zip(&revision.nodes) {
         let stages = |range: std::ops::Range<usize>, mut x: f32| {
             for s in range {
@@ -123,37 +135,51 @@ pub fn replay_row(
         };
         let finite = |x: f32| if x.is_finite() { x } else { 0.0 };
         let all = node.stages.len();
-        let value = match &node.body {
-            Body::Term(_, slots) => match slots.before {
-                None => stages(0..all, finite(raw(slots.now))),
-                Some(before) => {
-                    let at =
-                        node.stages.iter().position(|s| matches!(s, Stage::Potential { .. })).unwrap_or(all);
-                    let Some(Stage::Potential { gamma, .. }) = node.stages.get(at) else { continue };
-                    let now = if terminated { 0.0 } else { stages(0..at, finite(raw(slots.now))) };
-                    stages(at + 1..all, gamma * now - stages(0..at, finite(raw(before))))
-                }
-            },
+        let (value, staged) = match &node.body {
+            Body::Term(_, slots) => {
+                let now = finite(raw(slots.now));
+                let at = node.stages.iter().position(|s| matches!(s, Stage::Potential { .. }));
+                let staged = match (slots.before, at.and_then(|at| Some((at, node.stages.get(at)?)))) {
+                    (Some(before), Some((at, Stage::Potential { gamma, .. }))) => {
+                        let after = if terminated { 0.0 } else { stages(0..at, now) };
+                        stages(at + 1..all, gamma * after - stages(0..at, finite(raw(before))))
+                    }
+                    _ => stages(0..all, now),
+                };
+                (now, staged)
+            }
             Body::Combine(combinator, children) => {
                 let mut cell = [0.0];
-                combinator.start(&mut cell, &[outputs[children[0]]]);
-                children[1..].iter().for_each(|&c| combinator.fold(&mut cell, &[outputs[c]]));
+                combinator.start(&mut cell, &[accounts[children[0]].output]);
+                children[1..].iter().for_each(|&c| combinator.fold(&mut cell, &[accounts[c].output]));
                 combinator.finish(&mut cell, children.len());
-                stages(0..all, cell[0])
+                (cell[0], stages(0..all, cell[0]))
             }
         };
         let factor = match node.rate {
             Rate::PerStep => state.weight,
             Rate::PerSecond => state.weight * graph.control_dt,
         };
-        let value = if factor == 1.0 { value } else { value * factor };
-        outputs.push(if faulted { 0.0 } else { value });
+        let output = if factor == 1.0 { staged } else { staged * factor };
+        accounts.push(NodeAccount { raw: value, staged, output: if faulted { 0.0 } else { output } });
     }
     let mut totals = vec![0.0_f32; graph.groups.len()];
     for &index in &graph.top {
-        totals[graph.nodes[index].group] += outputs[index];
+        totals[graph.nodes[index].group] += accounts[index].output;
     }
-    (outputs, totals)
+    (accounts, totals)
+}
+
+/// The outputs and totals of [`account_row`].
+pub fn replay_row(
+    graph: &Graph,
+    revision: &GraphRevision,
+    raw: impl Fn(usize) -> f32,
+    terminated: bool,
+    faulted: bool,
+) -> (Vec<f32>, Vec<f32>) {
+    let (accounts, totals) = account_row(graph, revision, raw, terminated, faulted);
+    (accounts.iter().map(|account| account.output).collect(), totals)
 }
 
 /// Compares every float of a finalised rollout with its replay; gives the first (t, row) that differs.

@@ -29,7 +29,7 @@ pub use episode::{EpisodeSummary, EpisodeSums};
 pub use error::RewardError;
 pub use graph::{Body, Graph, Node, Rate, Source};
 pub use kind::{AnyKind, Kind, KindRegistry, RawSlots, RuleDoc, Scope, SignalRef, Transition};
-pub use ledger::{GraphLedger, Ledger, first_difference, replay_row};
+pub use ledger::{GraphLedger, Ledger, NodeAccount, account_row, first_difference, replay_row};
 pub use machine::{MACHINE_DOC, Machine, declared_machines, track};
 pub use model::{RewardModel, RewardModels};
 pub use norm::NormStats;

@@ -15,15 +15,14 @@ pub struct Mistake {
     pub message: String,
     /// How to put it right; may be empty.
     pub help: String,
-    /// For a name that is none of the valid ones: what it should name, and the valid names.
-    names: Option<Box<UnknownName>>,
+    /// For a name that is none of the valid ones; in a box because most mistakes are others.
+    names: Option<Box<Unknown>>,
 }
 
-/// What a name should be the name of, the name given, and the valid ones.
 #[derive(Debug, Clone, PartialEq)]
-struct UnknownName {
+struct Unknown {
     what: &'static str,
-    given: String,
+    name: String,
     valid: Vec<String>,
 }
 
@@ -51,7 +50,7 @@ impl Mistake {
     ) -> Self {
         let valid = valid.into_iter().map(Into::into).collect();
         Self {
-            names: Some(Box::new(UnknownName { what, given: name.into(), valid })),
+            names: Some(Box::new(Unknown { what, name: name.into(), valid })),
             ..Self::new(range, format!("unknown {what} {name:?}"), "")
         }
     }
@@ -59,10 +58,9 @@ impl Mistake {
     /// Reports the mistake at its place inside of the string that holds the text.
     pub fn report(&self, text: &NodeRef, diagnostics: &mut Diagnostics) {
         let span = text.span_within(self.range.clone());
-        match &self.names {
-            Some(unknown) => {
-                let UnknownName { what, given, valid } = unknown.as_ref();
-                diagnostics.push(Diagnostic::unknown_name(&span, what, given, valid));
+        match self.names.as_deref() {
+            Some(Unknown { what, name, valid }) => {
+                diagnostics.push(Diagnostic::unknown_name(&span, what, name, valid));
             }
             None => diagnostics.error(&span, self.message.clone(), "", self.help.clone()),
         }

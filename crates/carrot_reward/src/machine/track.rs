@@ -80,7 +80,7 @@ impl Tracked {
         let first_part = spec.observation.len();
         let first_column: usize = spec.signals.iter().map(|signal| signal.kind.width()).sum();
         let mut tracked = Vec::new();
-        for (index, machine) in machines.into_iter().enumerate() {
+        for (column, machine) in (first_column..).zip(machines) {
             let states = machine.states.len();
             let range = (0.0, (states - 1) as f32);
             let about = machine.description();
@@ -88,7 +88,7 @@ impl Tracked {
             if machine.is_observed {
                 spec.observation.push(ObsPart::vector(&machine.name, &vec![0.0; states], &vec![1.0; states]));
             }
-            tracked.push((SignalId(first_column + index), machine));
+            tracked.push((SignalId(column), machine));
         }
         Self { inner, spec, machines: Machines { tracked: tracked.into(), first_part } }
     }

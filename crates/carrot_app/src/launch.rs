@@ -1,0 +1,141 @@
+//! The command line of `carrot-app`.
+
+use std::path::PathBuf;
+
+use crate::desk::{Desk, Places};
+
+/// What the command line says.
+pub const USAGE: &str = "\
+See what a reward does, live, on every task.
+
+Usage: carrot-app [SCENE | RUN] [--runs FOLDER] [--scenes FOLDER] [--size WIDTHxHEIGHT] [--light] [--tour FOLDER]
+
+  SCENE            a scene file, to play with
+  RUN              a run's folder, finished or being written
+  --runs FOLDER    where runs lie (default: runs)
+  --scenes FOLDER  where scenes lie (default: scenes)
+  --size WxH       size of the window (default: 1280x720)
+  --light          light look
+  --tour FOLDER    walk through every panel, write numbered pictures there, and end
+";
+
+/// How the window begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WindowSpec {
+    /// Width and height in pixels.
+    pub size: (u32, u32),
+    /// Where the tour writes its pictures, when there is one.
+    pub tour: Option<PathBuf>,
+}
+
+impl Default for WindowSpec {
+    fn default() -> Self {
+        Self { size: (1280, 720), tour: None }
+    }
+}
+
+/// A request understood.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Launch {
+    /// What to open.
+    pub path: Option<PathBuf>,
+    /// Folder of runs.
+    pub runs: Option<PathBuf>,
+    /// Folder of scenes.
+    pub scenes: Option<PathBuf>,
+    /// Light look.
+    pub light: bool,
+    /// The window.
+    pub window: WindowSpec,
+    /// Show [`USAGE`] and end.
+    pub help: bool,
+}
+
+impl Launch {
+    /// Reads arguments, without the program's name.
+    ///
+    /// # Errors
+    /// A sentence on the first argument that is not understood.
+    pub fn read(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut launch = Self::default();
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+            match argument.as_str() {
+                "-h" | "--help" => launch.help = true,
+                "--light" => launch.light = true,
+                "--runs" => launch.runs = Some(value()?.into()),
+                "--scenes" => launch.scenes = Some(value()?.into()),
+                "--tour" => launch.window.tour = Some(value()?.into()),
+                "--size" => launch.window.size = size(&value()?)?,
+                flag if flag.starts_with('-') => {
+                    return Err(format!("there is no option {flag}; see --help"));
+                }
+                path if launch.path.is_none() => launch.path = Some(path.into()),
+                path => return Err(format!("one scene or run at a time; `{path}` is one too many")),
+            }
+        }
+        Ok(launch)
+    }
+
+    /// The desk that it asks for, and the window.
+    ///
+    /// # Errors
+    /// What is wrong with the scene or run.
+    pub fn desk(self) -> Result<(Desk, WindowSpec), crate::error::AppError> {
+        let usual = Places::default();
+        let places = Places {
+            scenes: self.scenes.unwrap_or(usual.scenes),
+            runs: self.runs.unwrap_or(usual.runs),
+            pictures: usual.pictures,
+        };
+        let mut desk = Desk::new(places);
+        desk.dark = !self.light;
+        if let Some(path) = &self.path {
+            desk.open(path)?;
+        }
+        Ok((desk, self.window))
+    }
+}
+
+/// `1280x720`.
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    let fits = |&(w, h): &(u32, u32)| (320..=7680).contains(&w) && (240..=4320).contains(&h);
+    parts.filter(fits).ok_or_else(|| format!("`{text}` is no size; write 1280x720"))
+}
+
+/// Why there can be no window, and which command does the same job without one.
+pub fn no_display(path: Option<&std::path::Path>) -> Option<String> {
+    let has = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let missing = cfg!(target_os = "linux") && !has("DISPLAY");
+    missing.then(|| {
+        let job = match path {
+            Some(path) if path.is_dir() => format!("carrot report {}", path.display()),
+            Some(path) => format!("carrot audit {}", path.display()),
+            None => "carrot tasks list".into(),
+        };
+        format!("no display to open a window on (DISPLAY is not set); without one, try: {job}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Launch, String> {
+        Launch::read(line.split_whitespace().map(str::to_string))
+    }
+
+    #[test]
+    fn arguments_are_understood_or_named() {
+        let launch = read("scenes/a.ron --size 640x360 --light --tour out").unwrap_or_default();
+        assert_eq!((launch.path, launch.light), (Some("scenes/a.ron".into()), true));
+        assert_eq!(launch.window, WindowSpec { size: (640, 360), tour: Some("out".into()) });
+        for (line, part) in
+            [("--sise 1x1", "--sise"), ("--size 12", "`12`"), ("a b", "`b`"), ("--runs", "--runs needs")]
+        {
+            assert!(read(line).is_err_and(|error| error.contains(part)), "{line}");
+        }
+    }
+}

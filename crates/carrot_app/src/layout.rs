@@ -1,0 +1,142 @@
+//! The whole window: which panel stands where, and what is left for the world.
+
+use egui::{Align2, CentralPanel, FontId, Frame, Panel, Rect, RichText, Ui, pos2};
+
+use crate::action::{Action, Side, Tab};
+use crate::desk::Desk;
+use crate::panels::{
+    batch, contributions, episodes, hand, learning, reward, signals, start, timeline, top, training,
+};
+use crate::session::Session;
+use crate::theme::{BAD, CARROT, GOOD, number};
+use crate::{keys, views};
+
+/// Narrowest and usual width of the right side.
+const SIDE: (f32, f32) = (360.0, 420.0);
+/// Usual height of the lower part.
+const LOWER: f32 = 250.0;
+
+/// Shows everything, does what was asked for, and gives the rectangle that is left for the world; none on the start
+/// page.
+pub fn show(ui: &mut Ui, desk: &mut Desk) -> Option<Rect> {
+    let mut actions = keys::read(ui, desk);
+    Panel::top("top").frame(bar_frame(ui)).show(ui, |ui| top::show(ui, &views::top(desk), &mut actions));
+    notices(ui, desk, &mut actions);
+    let world = match desk.session.take() {
+        None => {
+            CentralPanel::default().show(ui, |ui| start::show(ui, &desk.start, &mut actions));
+            None
+        }
+        Some(session) => {
+            let rect = session_panels(ui, desk, &session, &mut actions);
+            desk.session = Some(session);
+            Some(rect)
+        }
+    };
+    actions.into_iter().for_each(|action| desk.apply(action));
+    world
+}
+
+fn bar_frame(ui: &Ui) -> Frame {
+    Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(8, 5))
+}
+
+fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut Vec<Action>) -> Rect {
+    Panel::right("side").default_size(SIDE.1).min_size(SIDE.0).resizable(true).show(ui, |ui| {
+        ui.add_space(4.0);
+        ui.horizontal(|ui| {
+            for side in Side::ALL {
+                if ui.selectable_label(desk.side == side, side.name()).clicked() {
+                    actions.push(Action::ShowSide(side));
+                }
+            }
+        });
+        ui.separator();
+        match desk.side {
+            Side::Reward => {
+                let view = views::reward(desk, session);
+                reward::show(ui, &view, &mut desk.reward, actions);
+            }
+            Side::Training => training::show(ui, &views::training(desk, session), actions),
+            Side::Hand => hand::show(ui, &views::hand(desk, session), actions),
+        }
+    });
+    Panel::bottom("lower").default_size(LOWER).min_size(160.0).resizable(true).show(ui, |ui| {
+        ui.add_space(3.0);
+        timeline::show(ui, &views::timeline(session), &mut desk.timeline, actions);
+        ui.horizontal(|ui| {
+            for tab in Tab::ALL {
+                if ui.selectable_label(desk.tab == tab, tab.name()).clicked() {
+                    actions.push(Action::ShowTab(tab));
+                }
+            }
+        });
+        match desk.tab {
+            Tab::Contributions => contributions::show(ui, &views::contributions(desk, session), actions),
+            Tab::Signals => signals::show(ui, &views::signals(desk, session), &mut desk.signals, actions),
+            Tab::Episodes => episodes::show(ui, &views::episodes(desk, session), actions),
+            Tab::Batch => batch::show(ui, &views::batch(session)),
+            Tab::Learning => learning::show(ui, &views::learning(desk, session)),
+        }
+    });
+    let rect = ui.available_rect_before_wrap();
+    head_up(ui, rect, session);
+    rect
+}
+
+/// What is most worth knowing, written over the world.
+fn head_up(ui: &Ui, rect: Rect, session: &Session) {
+    let painter = ui.painter().with_clip_rect(rect);
+    let text = ui.visuals().strong_text_color();
+    let back = ui.visuals().extreme_bg_color.gamma_multiply(0.72);
+    let env = session.env();
+    let mut lines = vec![(format!("env {env}"), text)];
+    if let Some(record) = session.record() {
+        lines.push((format!("reward {}", number(record.total(0, env))), text));
+        lines.push((format!("return {:.2}", views::episode_return(session, 0)), text));
+        lines.push((format!("score {:.3} (truth)", record.score[env]), text));
+        if record.ended(env) {
+            let cause = session.task().cause_name(record.cause[env]).replace('_', " ");
+            let (word, color) = if record.success[env] { ("success", GOOD) } else { ("ended", BAD) };
+            lines.push((format!("{word}: {cause}"), color));
+        }
+    } else {
+        lines.push(("press Space to play".into(), text));
+    }
+    let font = FontId::proportional(13.0);
+    let mut at = rect.left_top() + egui::vec2(10.0, 8.0);
+    for (line, color) in lines {
+        let galley = painter.layout_no_wrap(line, font.clone(), color);
+        let size = galley.size();
+        painter.rect_filled(
+            Rect::from_min_size(at - egui::vec2(4.0, 1.0), size + egui::vec2(8.0, 2.0)),
+            3.0,
+            back,
+        );
+        painter.galley(at, galley, color);
+        at.y += size.y + 3.0;
+    }
+}
+
+/// The number of an env over its place in a wall.
+pub fn label(painter: &egui::Painter, rect: Rect, at: [f32; 2], env: u32, chosen: bool) {
+    let color = if chosen { CARROT } else { painter.ctx().global_style().visuals.text_color() };
+    let font = FontId::proportional(if chosen { 14.0 } else { 11.0 });
+    painter.with_clip_rect(rect).text(pos2(at[0], at[1]), Align2::CENTER_CENTER, env, font, color);
+}
+
+fn notices(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
+    if desk.notices.is_empty() {
+        return;
+    }
+    Panel::top("notices").show(ui, |ui| {
+        for (index, notice) in desk.notices.iter().enumerate() {
+            ui.horizontal(|ui| {
+                if crate::panels::named(ui.small_button("x"), "Dismiss").clicked() {
+                    actions.push(Action::Dismiss(index));
+                }
+                ui.add(egui::Label::new(RichText::new(notice).color(ui.visuals().warn_fg_color)).wrap());
+            });
+        }
+    });
+}

@@ -1,0 +1,25 @@
+//! What a person looks at, without any graphics: live envs, their past, their rewards, and every edit.
+//!
+//! Read in this order: [`live`] steps a batch, [`history`] keeps what happened, [`account`] takes a step's reward
+//! apart, [`edits`] changes the reward as text, [`Session`] holds them together.
+
+pub mod account;
+pub mod breakpoint;
+pub mod driver;
+pub mod edits;
+pub mod history;
+pub mod live;
+pub mod mirror;
+mod stage;
+#[cfg(test)]
+mod tests;
+pub mod training;
+
+pub use account::{Account, TermLine};
+pub use breakpoint::Breakpoint;
+pub use driver::Driver;
+pub use edits::{RewardEdit, RewardText};
+pub use history::{Epoch, History, StepRecord};
+pub use live::{EndedEpisode, Live};
+pub use mirror::Mirror;
+pub use stage::{LaneId, ROWS, Session};

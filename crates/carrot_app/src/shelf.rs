@@ -1,0 +1,81 @@
+//! What the start page offers: scenes with their first picture, and runs.
+
+use std::path::{Path, PathBuf};
+
+use carrot_lab::{ModelFiles, Setup};
+use carrot_scene::Source;
+use carrot_sim::{VecEnv, VecEnvConfig};
+
+use crate::panels::start::{RunCard, SceneCard};
+use crate::runs::FoundRun;
+use crate::solid::solids;
+
+/// Cards of all scenes in a folder, in the order of the tasks, and what could not be read.
+pub fn scene_cards(folder: &Path) -> (Vec<SceneCard>, Vec<String>) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        let note = format!("There is no folder {}; start the app where your scenes are.", folder.display());
+        return (Vec::new(), vec![note]);
+    };
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|p| p.extension().is_some_and(|e| e == "ron"))
+        .collect();
+    files.sort();
+    let (mut cards, mut notes) = (Vec::new(), Vec::new());
+    for file in files {
+        match scene_card(&file) {
+            Ok(card) => cards.push(card),
+            Err(why) => notes.push(why),
+        }
+    }
+    let names = carrot_tasks::task_names();
+    let place = |card: &SceneCard| names.iter().position(|name| *name == card.task);
+    cards.sort_by_key(|card| (place(card).is_none(), place(card)));
+    (cards, notes)
+}
+
+fn scene_card(file: &Path) -> Result<SceneCard, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let source = Source::read(file).map_err(|error| wrong(&error))?;
+    let setup = Setup::read::<&str>(&source, &[], ModelFiles::new()).map_err(|error| wrong(&error))?;
+    let config = VecEnvConfig {
+        num_envs: 1,
+        num_steps: 1,
+        shards: 1,
+        seed: setup.scene.batch.seed,
+        keep_signals: false,
+        autoreset: true,
+    };
+    let mut env = VecEnv::new(setup.task.clone(), config, &|_| {}).map_err(|error| wrong(&error))?;
+    let frame = env.frame(0).map_err(|error| wrong(&error))?;
+    let spec = setup.task.spec();
+    Ok(SceneCard {
+        path: file.to_path_buf(),
+        task: spec.name.into(),
+        family: spec.family.into(),
+        about: spec.about.into(),
+        detail: format!(
+            "{}: {} reward, {}",
+            file.file_stem().unwrap_or_default().to_string_lossy(),
+            setup.reward,
+            setup.learner.algo()
+        ),
+        is_flat: frame.drawing.tiles.is_some(),
+        solids: solids(&frame.drawing),
+    })
+}
+
+/// Cards of runs, in the order given.
+pub fn run_cards(runs: &[FoundRun]) -> Vec<RunCard> {
+    let card = |run: &FoundRun| {
+        let steps = run.rows.last().map_or(0, |row| row.env_steps);
+        let truth =
+            run.last("rollout/score_mean").map_or(String::new(), |score| format!(", score {score:.2}"));
+        RunCard {
+            path: run.path.clone(),
+            title: format!("{} {} {}", run.meta.task, run.meta.algo, run.reward()),
+            detail: format!("{}, seed {}, {steps} env steps{truth}", run.meta.started, run.meta.seed),
+        }
+    };
+    runs.iter().map(card).collect()
+}

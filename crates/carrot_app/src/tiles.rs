@@ -1,0 +1,156 @@
+//! Gridworlds as solids: a floor that shows what the agent sees, and things that are told apart at a glance.
+
+use carrot_sim::Tiles;
+use carrot_tasks::gridworld::cell::{door, object};
+
+use crate::solid::{Form, Solid};
+
+/// Half the width of a tile's plate, so that a seam stays.
+const HALF: f32 = 0.48;
+
+/// Linear RGB of MiniGrid's colours: red, green, blue, purple, yellow, grey.
+const COLORS: [[f32; 4]; 6] = [
+    [0.75, 0.06, 0.05, 1.0],
+    [0.07, 0.48, 0.10, 1.0],
+    [0.06, 0.18, 0.75, 1.0],
+    [0.30, 0.07, 0.52, 1.0],
+    [0.86, 0.56, 0.03, 1.0],
+    [0.19, 0.21, 0.24, 1.0],
+];
+
+const SEEN: [f32; 4] = [0.62, 0.60, 0.46, 1.0];
+const UNSEEN: [f32; 4] = [0.16, 0.18, 0.21, 1.0];
+const WALL: [f32; 4] = [0.085, 0.10, 0.125, 1.0];
+const SEEN_WALL: [f32; 4] = [0.13, 0.15, 0.19, 1.0];
+const GOAL: [f32; 4] = [0.06, 0.62, 0.16, 1.0];
+const LAVA: [f32; 4] = [0.95, 0.22, 0.02, 1.0];
+const AGENT: [f32; 4] = [0.88, 0.10, 0.07, 1.0];
+
+/// All solids of a gridworld: metres are tiles, x to the right, y up the page.
+pub fn solids(tiles: &Tiles) -> Vec<Solid> {
+    let mut solids = Vec::with_capacity(tiles.cells.len() * 2);
+    for (index, cell) in tiles.cells.iter().enumerate() {
+        let seen = tiles.visible.get(index).copied().unwrap_or(false);
+        add_tile(*cell, place(tiles, index), seen, index, &mut solids);
+    }
+    let agent = usize::from(tiles.agent[1]) * tiles.width + usize::from(tiles.agent[0]);
+    let [x, y, _] = place(tiles, agent);
+    // A cone lying down: its tip shows where the agent looks.
+    let quarter = std::f32::consts::FRAC_PI_2;
+    let mut pointer = Solid::at("agent", Form::Cone(0.30, 0.36), [x, y, 0.33], AGENT).glowing();
+    let heading = -quarter * f32::from(tiles.direction);
+    // Tip from z to x, then about z by the heading.
+    let (tilt, half) = ((quarter * 0.5).sin_cos(), (heading * 0.5).sin_cos());
+    pointer.rotation = [-half.0 * tilt.0, half.1 * tilt.0, half.0 * tilt.1, half.1 * tilt.1];
+    solids.push(pointer);
+    solids
+}
+
+fn place(tiles: &Tiles, index: usize) -> [f32; 3] {
+    let (column, row) = (index % tiles.width, index / tiles.width);
+    let x = column as f32 + 0.5 - tiles.width as f32 * 0.5;
+    let y = tiles.height as f32 * 0.5 - row as f32 - 0.5;
+    [x, y, 0.0]
+}
+
+fn add_tile(
+    [what, color, state]: [u8; 3],
+    [x, y, _]: [f32; 3],
+    seen: bool,
+    index: usize,
+    out: &mut Vec<Solid>,
+) {
+    let color = COLORS[usize::from(color) % COLORS.len()];
+    let solid = |name: &str, form: Form, height: f32, color: [f32; 4]| {
+        Solid::at(format!("{name} {index}"), form, [x, y, height], color)
+    };
+    if what == object::WALL {
+        let shade = if seen { SEEN_WALL } else { WALL };
+        out.push(solid("wall", Form::Cuboid([0.5, 0.5, 0.3]), 0.3, shade));
+        return;
+    }
+    let floor = match what {
+        object::GOAL => GOAL,
+        object::LAVA => LAVA,
+        object::FLOOR => color,
+        _ if seen => SEEN,
+        _ => UNSEEN,
+    };
+    let plate = solid("tile", Form::Cuboid([HALF, HALF, 0.03]), -0.03, floor);
+    out.push(Solid { glows: matches!(what, object::GOAL | object::LAVA), ..plate });
+    match what {
+        object::DOOR if state == door::OPEN => {
+            out.push(solid("door", Form::Cuboid([0.06, 0.48, 0.28]), 0.28, color))
+        }
+        object::DOOR => {
+            let knob = if state == door::LOCKED { [0.02, 0.02, 0.02, 1.0] } else { [0.8, 0.8, 0.8, 1.0] };
+            out.push(solid("door", Form::Cuboid([0.46, 0.46, 0.26]), 0.26, color));
+            out.push(solid("knob", Form::Sphere(0.11), 0.55, knob));
+        }
+        object::KEY => {
+            let mut shaft = solid("shaft", Form::Cuboid([0.18, 0.045, 0.045]), 0.1, color);
+            shaft.position[0] += 0.3;
+            out.extend([solid("key", Form::Ring(0.15, 0.05), 0.1, color), shaft]);
+        }
+        object::BALL => out.push(solid("ball", Form::Sphere(0.3), 0.3, color)),
+        object::BOX => {
+            let dark = color.map(|c| c * 0.6);
+            out.push(solid("box", Form::Cuboid([0.28, 0.28, 0.28]), 0.28, color));
+            out.push(solid("lid", Form::Cuboid([0.30, 0.30, 0.05]), 0.58, [dark[0], dark[1], dark[2], 1.0]));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::solid::turn;
+
+    #[test]
+    fn the_agent_points_where_it_looks() {
+        // Right, down, left, up; y goes up the page.
+        for (direction, ahead) in [(0, [1.0, 0.0]), (1, [0.0, -1.0]), (2, [-1.0, 0.0]), (3, [0.0, 1.0])] {
+            let tiles = Tiles {
+                width: 1,
+                height: 1,
+                cells: vec![[object::EMPTY, 0, 0]],
+                agent: [0, 0],
+                direction,
+                visible: vec![true],
+            };
+            let agent = solids(&tiles).into_iter().find(|solid| solid.name == "agent");
+            let tip = agent.map(|agent| turn(agent.rotation, [0.0, 0.0, 1.0])).unwrap_or_default();
+            assert!(
+                (tip[0] - ahead[0]).abs() < 1e-5 && (tip[1] - ahead[1]).abs() < 1e-5,
+                "{direction}: {tip:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_thing_has_a_form_of_its_own() {
+        let count = |cell| {
+            let mut out = Vec::new();
+            add_tile(cell, [0.0; 3], true, 0, &mut out);
+            out.iter().map(|solid| format!("{:?}{:?}", solid.form, solid.color)).collect::<Vec<_>>()
+        };
+        let things = [
+            [object::EMPTY, 0, 0],
+            [object::WALL, 5, 0],
+            [object::DOOR, 4, door::OPEN],
+            [object::DOOR, 4, door::CLOSED],
+            [object::DOOR, 4, door::LOCKED],
+            [object::KEY, 4, 0],
+            [object::BALL, 4, 0],
+            [object::BOX, 4, 0],
+            [object::GOAL, 1, 0],
+            [object::LAVA, 0, 0],
+        ];
+        for (i, a) in things.iter().enumerate() {
+            for b in &things[..i] {
+                assert_ne!(count(*a), count(*b), "{a:?} {b:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Keys and buttons of the timeline, tabs, hands and trainings.
+
+use std::time::{Duration, Instant};
+
+use carrot_app::action::{Action, Side, Tab};
+use carrot_app::session::training::Stand;
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+
+use crate::{Workplace, window};
+
+const SIZE: (f32, f32) = (1280.0, 720.0);
+
+#[test]
+fn keys_step_scrub_and_play() {
+    let place = Workplace::new();
+    let mut harness = window(place.with("cart_pole.ron"), SIZE);
+    for _ in 0..5 {
+        harness.key_press(Key::ArrowRight);
+        harness.run_steps(2);
+    }
+    let tick = |harness: &egui_kittest::Harness<'_, _>| {
+        let desk: &carrot_app::desk::Desk = harness.state();
+        let session = desk.session.as_ref().unwrap();
+        (session.tick(), session.is_live(), session.is_playing())
+    };
+    assert_eq!(tick(&harness), (5, true, false));
+    harness.key_press(Key::ArrowLeft);
+    harness.run_steps(2);
+    assert_eq!(tick(&harness), (4, false, false));
+    harness.key_press(Key::Home);
+    harness.run_steps(2);
+    assert_eq!(tick(&harness), (0, false, false));
+    harness.key_press(Key::End);
+    harness.run_steps(2);
+    assert_eq!(tick(&harness), (5, true, false));
+    harness.key_press(Key::Space);
+    harness.run_steps(2);
+    assert_eq!(tick(&harness), (5, true, true));
+    harness.get_by_label("Pause").click();
+    harness.run_steps(2);
+    assert_eq!(tick(&harness), (5, true, false));
+}
+
+#[test]
+fn every_tab_and_side_is_a_key_away() {
+    let place = Workplace::new();
+    let mut harness = window(place.with("cart_pole.ron"), SIZE);
+    for (key, tab) in [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5].into_iter().zip(Tab::ALL) {
+        harness.key_press(key);
+        harness.run_steps(2);
+        assert_eq!(harness.state().tab, tab);
+    }
+    for (key, side) in [Key::F6, Key::F7, Key::F8].into_iter().zip(Side::ALL) {
+        harness.key_press(key);
+        harness.run_steps(2);
+        assert_eq!(harness.state().side, side);
+    }
+    harness.key_press(Key::Escape);
+    harness.run_steps(2);
+    assert!(harness.state().session.is_none());
+}
+
+#[test]
+fn a_hand_on_the_wheel_steers_by_keys() {
+    let place = Workplace::new();
+    let mut harness = window(place.with("door_key_8x8.ron"), SIZE);
+    harness.key_press(Key::H);
+    harness.run_steps(2);
+    harness.key_press(Key::ArrowLeft);
+    harness.run_steps(2);
+    let session = harness.state().session.as_ref().unwrap();
+    assert_eq!(session.tick(), 1, "a key is a turn while time stands");
+    let left = session.task().action.choices(0).map(|_| session.history().record(1).unwrap().actions[0]);
+    assert_eq!(left, Some(0.0), "the first action turns left");
+}
+
+#[test]
+fn an_edit_is_undone_by_keys() {
+    let place = Workplace::new();
+    let mut desk = place.with("cart_pole.ron");
+    desk.apply(Action::Switch { graph: 0, path: "alive".into(), on: false });
+    assert!(desk.notices.is_empty(), "{:?}", desk.notices);
+    let weight = |desk: &carrot_app::desk::Desk| desk.session.as_ref().unwrap().account(0).lines[0].weight;
+    assert_eq!(weight(&desk), 0.0);
+    let mut harness = window(desk, SIZE);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    harness.run_steps(2);
+    assert_eq!(weight(harness.state()), 1.0);
+    harness.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    harness.run_steps(2);
+    assert_eq!(weight(harness.state()), 0.0);
+}
+
+#[test]
+fn what_goes_wrong_is_said_in_the_window() {
+    let place = Workplace::new();
+    let mut desk = place.with("cart_pole.ron");
+    desk.apply(Action::AddBreakpoint("pole_angel > 1".into()));
+    desk.apply(Action::OpenRun(place.folder.path().join("nothing")));
+    assert!(desk.notices.iter().any(|notice| notice.contains("`pole_angle`?")), "{:?}", desk.notices);
+    assert!(desk.notices.iter().any(|notice| notice.contains("is not a run folder")), "{:?}", desk.notices);
+    let mut harness = window(desk, SIZE);
+    harness.get_all_by_label("Dismiss").next().unwrap().click();
+    harness.run_steps(2);
+    assert_eq!(harness.state().notices.len(), 1);
+}
+
+#[test]
+fn a_training_starts_stops_and_leaves_a_run_to_watch() {
+    let place = Workplace::new();
+    let mut desk = place.with("cart_pole.ron");
+    desk.apply(Action::StartTraining);
+    let wait = |desk: &mut carrot_app::desk::Desk, until: &dyn Fn(&carrot_app::desk::Desk) -> bool| {
+        let start = Instant::now();
+        while !until(desk) {
+            assert!(
+                start.elapsed() < Duration::from_secs(120),
+                "{:?}",
+                desk.training.as_ref().map(|t| t.stand().clone())
+            );
+            std::thread::sleep(Duration::from_millis(10));
+            desk.advance(0.0, || true);
+        }
+    };
+    wait(&mut desk, &|desk| !desk.training.as_ref().unwrap().rows().is_empty());
+    desk.apply(Action::PauseTraining(true));
+    wait(&mut desk, &|desk| *desk.training.as_ref().unwrap().stand() == Stand::Paused);
+    desk.apply(Action::PauseTraining(false));
+    desk.apply(Action::StopTraining);
+    wait(&mut desk, &|desk| *desk.training.as_ref().unwrap().stand() == Stand::Ended);
+    desk.apply(Action::UseCheckpoint);
+    desk.apply(Action::StepOnce);
+    assert!(desk.notices.is_empty(), "{:?}", desk.notices);
+    let run = desk.run.clone().unwrap();
+    let mut other = place.desk();
+    other.open(&run).unwrap();
+    assert!(other.session.as_ref().unwrap().driver().name().contains("at"));
+    other.apply(Action::StepOnce);
+    assert_eq!(other.session.as_ref().unwrap().tick(), 1);
+}
