@@ -5,6 +5,7 @@
 //! names a task or changes a reward.
 
 mod adam;
+mod cell;
 mod config;
 mod dense;
 mod device;
