@@ -27,6 +27,7 @@ pub mod sac;
 mod success_net;
 mod trained;
 mod views;
+pub mod vlm;
 
 pub use config::LearnerConfig;
 pub use device::Device;
