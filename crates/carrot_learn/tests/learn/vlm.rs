@@ -92,7 +92,7 @@ fn what_does_not_fit_is_named() {
     for (family, file, with, words) in [
         ("clip", "model.safetensors", "siglip", "`config.json` asks for"),
         ("siglip", "tokenizer.json", "clip", "it belongs to another model"),
-        ("clip", "config.json", "siglip", "config.json"),
+        ("clip", "config.json", "siglip", "it belongs to another model"),
     ] {
         copy(family, other.path());
         fs::copy(folder(with).join(file), other.path().join(file)).unwrap();
