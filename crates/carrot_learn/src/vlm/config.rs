@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::VlmError;
 
 /// Whose arrangement of layers a model has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// Radford et al., "Learning transferable visual models from natural language supervision" (2021).
@@ -17,7 +18,7 @@ pub enum Family {
 }
 
 /// What stands between the two layers of a block's perceptron.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Gelu {
     /// `x sigmoid(1.702 x)`.
     #[serde(rename = "quick_gelu")]
@@ -139,6 +140,33 @@ impl TowersConfig {
             Some(fault) => refuse(fault),
             None => Ok(found),
         }
+    }
+
+    /// The `config.json` that says this.
+    pub(super) fn text(&self) -> String {
+        let stack = |stack: &Stack| {
+            json!({
+                "hidden_size": stack.width,
+                "intermediate_size": stack.inner,
+                "num_hidden_layers": stack.layers,
+                "num_attention_heads": stack.heads,
+                "hidden_act": stack.activation,
+                "layer_norm_eps": stack.eps,
+            })
+        };
+        let (mut text, mut vision) = (stack(&self.text), stack(&self.vision));
+        text["vocab_size"] = json!(self.vocabulary);
+        text["max_position_embeddings"] = json!(self.context);
+        text["eos_token_id"] = json!(self.end);
+        vision["image_size"] = json!(self.image);
+        vision["patch_size"] = json!(self.patch);
+        let all = json!({
+            "model_type": self.family,
+            "projection_dim": self.embedding,
+            "text_config": text,
+            "vision_config": vision,
+        });
+        format!("{all:#}\n")
     }
 
     /// What is wrong with it, if anything is.

@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod pixels;
 mod towers;
+mod train;
 mod transformer;
 mod weights;
 mod words;
@@ -22,6 +23,7 @@ pub use config::{Family, Gelu, Stack, TowersConfig};
 pub use error::VlmError;
 use pixels::Preparation;
 use towers::Towers;
+pub use train::{SmallVlm, VlmTrainer};
 use words::Words;
 
 /// Pictures and texts that go through a tower at a time.
@@ -63,13 +65,19 @@ impl Vlm {
         }
         let values = weights::read(&path, &specs)?;
         let params = Params::with_values(specs, &values, device)?;
-        let (scale, bias) = towers.logit_factors(&params)?;
+        let mut opened = Self { config, towers, params, preparation, words, device, logit: [1.0, 0.0] };
+        opened.logit = opened.read_logit()?;
+        Ok(opened)
+    }
+
+    /// Scale and bias of similarities.
+    fn read_logit(&self) -> Result<[f32; 2], LearnError> {
+        let (scale, bias) = self.towers.logit_factors(&self.params)?;
         let number = |x: &Tensor| {
             let mut value = [0.0];
             read_f32(x, &mut value).map(|()| value[0])
         };
-        let logit = [number(&scale)?, bias.as_ref().map_or(Ok(0.0), number)?];
-        Ok(Self { config, towers, params, preparation, words, device, logit })
+        Ok([number(&scale)?, bias.as_ref().map_or(Ok(0.0), number)?])
     }
 
     /// How its towers are built.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::{Family, VlmError};
@@ -52,6 +53,18 @@ impl Preparation {
             return Err(VlmError::file(path, "`image_mean` and `image_std` are no mean and deviation"));
         }
         Ok(found)
+    }
+
+    /// The `preprocessor_config.json` that says this.
+    pub(super) fn text(&self) -> String {
+        let all = json!({
+            "do_center_crop": self.crop,
+            "image_mean": self.mean,
+            "image_std": self.std,
+            "resample": 3,
+            "size": {"height": self.side, "width": self.side},
+        });
+        format!("{all:#}\n")
     }
 
     /// Pictures `[B, H, W, 3]` to `[B, 3, S, S]`. They are scaled by bicubic filtering with antialiasing and rounded

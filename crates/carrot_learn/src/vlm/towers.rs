@@ -56,6 +56,11 @@ fn push(specs: &mut Vec<ParamSpec>, name: &str, shape: &[usize], bound: f32) -> 
     specs.len() - 1
 }
 
+/// Embeddings begin with a deviation of `1 / sqrt(width)`.
+fn embedding_bound(width: usize) -> f32 {
+    (3.0 / width as f32).sqrt()
+}
+
 impl Towers {
     /// Lists the parameters.
     pub(crate) fn new(config: TowersConfig) -> (Self, Vec<ParamSpec>) {
@@ -87,6 +92,17 @@ impl Towers {
         let bias = (self.config.family == Family::Siglip).then(|| params.get(self.scale + 1).shallow_clone());
         Ok((params.get(self.scale).f_exp()?, bias))
     }
+
+    /// Sets the logarithmic scale and the bias.
+    pub(crate) fn set_logit(&self, params: &mut Params, scale: f32, bias: f32) -> Result<(), LearnError> {
+        let mut values = params.values()?;
+        let at: usize = params.specs()[..self.scale].iter().map(ParamSpec::len).sum();
+        values[at] = scale;
+        if let Some(slot) = values.get_mut(at + 1) {
+            *slot = bias;
+        }
+        params.set_values(&values)
+    }
 }
 
 /// Rows of length one.
@@ -99,8 +115,9 @@ impl TextTower {
     fn new(specs: &mut Vec<ParamSpec>, config: &TowersConfig) -> Self {
         let (stack, embeddings) = (&config.text, "text_model.embeddings");
         let name = |part: &str| format!("{embeddings}.{part}.weight");
-        let tokens = push(specs, &name("token_embedding"), &[config.vocabulary, stack.width], 0.035);
-        let positions = push(specs, &name("position_embedding"), &[config.context, stack.width], 0.017);
+        let first = embedding_bound(stack.width);
+        let tokens = push(specs, &name("token_embedding"), &[config.vocabulary, stack.width], first);
+        let positions = push(specs, &name("position_embedding"), &[config.context, stack.width], first);
         let encoder = Encoder::new(specs, "text_model", stack, config.family == Family::Clip);
         let norm = Norm::new(specs, "text_model.final_layer_norm", stack.width, stack.eps);
         let bound = 1.0 / (stack.width as f32).sqrt();
@@ -144,7 +161,8 @@ impl VisionTower {
         let (stack, clip) = (&config.vision, config.family == Family::Clip);
         let (width, patch) = (stack.width, config.patch);
         let embeddings = "vision_model.embeddings";
-        let class = clip.then(|| push(specs, &format!("{embeddings}.class_embedding"), &[width], 0.035));
+        let class = clip
+            .then(|| push(specs, &format!("{embeddings}.class_embedding"), &[width], embedding_bound(width)));
         let fan = 1.0 / ((3 * patch * patch) as f32).sqrt();
         let patches =
             push(specs, &format!("{embeddings}.patch_embedding.weight"), &[width, 3, patch, patch], fan);
@@ -152,8 +170,8 @@ impl VisionTower {
             push(specs, &format!("{embeddings}.patch_embedding.bias"), &[width], fan);
         }
         let places = config.grid() * config.grid() + usize::from(clip);
-        let positions =
-            push(specs, &format!("{embeddings}.position_embedding.weight"), &[places, width], 0.035);
+        let positions = format!("{embeddings}.position_embedding.weight");
+        let positions = push(specs, &positions, &[places, width], embedding_bound(width));
         // The name is misspelt in every model that is published.
         let first_norm = clip.then(|| Norm::new(specs, "vision_model.pre_layrnorm", width, stack.eps));
         let encoder = Encoder::new(specs, "vision_model", stack, false);

@@ -1,10 +1,11 @@
-//! Weights from safetensors: everything is checked against the header before anything is read.
+//! Weights from and to safetensors: everything is checked against the header before anything is read.
 
 use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::VlmError;
+use crate::LearnError;
 use crate::params::ParamSpec;
 
 /// Values of all parameters in order, as `f32`.
@@ -52,6 +53,21 @@ pub(super) fn read(path: &Path, specs: &[ParamSpec]) -> Result<Vec<f32>, VlmErro
         }
     }
     Ok(values)
+}
+
+/// Writes parameters in half precision, under their names.
+pub(super) fn write(specs: &[ParamSpec], values: &[f32]) -> Result<Vec<u8>, LearnError> {
+    let bytes: Vec<u8> = values.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect();
+    let refuse = |error: safetensors::SafeTensorError| LearnError::checkpoint("model.safetensors", error);
+    let (mut tensors, mut start) = (Vec::with_capacity(specs.len()), 0);
+    for spec in specs {
+        let end = start + 2 * spec.len();
+        let shape = spec.shape.iter().map(|&n| n as usize).collect();
+        let view = TensorView::new(Dtype::F16, shape, &bytes[start..end]).map_err(refuse)?;
+        tensors.push((&spec.name, view));
+        start = end;
+    }
+    safetensors::serialize(tensors, None).map_err(refuse)
 }
 
 fn pairs(bytes: &[u8]) -> impl Iterator<Item = u16> {

@@ -25,7 +25,13 @@ impl Words {
     pub(super) fn open(path: &Path, config: TowersConfig) -> Result<Self, VlmError> {
         let refuse = |message: String| VlmError::file(path, message);
         let text = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-        let mut tokenizer = Tokenizer::from_bytes(&text)
+        Self::parse(path, &text, config)
+    }
+
+    /// Reads the bytes of a `tokenizer.json`.
+    pub(super) fn parse(path: &Path, text: &[u8], config: TowersConfig) -> Result<Self, VlmError> {
+        let refuse = |message: String| VlmError::file(path, message);
+        let mut tokenizer = Tokenizer::from_bytes(text)
             .map_err(|error| refuse(format!("is no tokenizer ({error}); download it again")))?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| refuse(error.to_string()))?;
