@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use carrot_learn::LearnError;
+use carrot_learn::vlm::VlmError;
 use carrot_record::RecordError;
+use carrot_render::RenderError;
 use carrot_reward::RewardError;
 use carrot_scene::Diagnostics;
 use carrot_sim::{MdpError, SimError};
@@ -31,6 +33,12 @@ pub enum LabError {
     /// The learner failed.
     #[error(transparent)]
     Learn(#[from] LearnError),
+    /// An image-text model failed.
+    #[error(transparent)]
+    Vlm(#[from] VlmError),
+    /// Pictures could not be drawn.
+    #[error(transparent)]
+    Render(#[from] RenderError),
     /// A report could not be made.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -78,6 +86,10 @@ impl LabError {
             Self::Learn(LearnError::NoCuda(_)) => 3,
             Self::Sim(SimError::OutOfMemory { .. }) => 5,
             Self::Learn(error) if error.is_out_of_memory() => 5,
+            Self::Vlm(VlmError::Learn(error)) if error.is_out_of_memory() => 5,
+            Self::Vlm(VlmError::Learn(LearnError::NoCuda(_))) | Self::Render(_) => 3,
+            Self::Vlm(VlmError::Learn(_)) => 4,
+            Self::Vlm(_) => 2,
             Self::Sim(_) | Self::Learn(_) | Self::TooManyFaults { .. } => 4,
             Self::Record(error) => error.exit_code(),
             Self::File { .. } => 6,

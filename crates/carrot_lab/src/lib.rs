@@ -19,6 +19,7 @@ mod run;
 pub mod saved;
 mod setup;
 mod trainer;
+pub mod vlm;
 
 pub use carrot_learn::Device;
 pub use carrot_record::RecordError;

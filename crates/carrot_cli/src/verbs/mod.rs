@@ -16,6 +16,7 @@ mod reward;
 mod robot;
 mod tasks;
 mod train;
+mod vlm;
 
 use clap::Subcommand;
 
@@ -53,6 +54,9 @@ pub(crate) enum Verb {
     Robot(robot::Robot),
     /// Fit a reward model to the truth of scripted episodes
     FitReward(fit_reward::FitReward),
+    /// Teach an image-text model what can be said of pictures
+    #[command(subcommand)]
+    Vlm(vlm::Vlm),
     /// Solve a task exactly: what the best policy of each reward earns, and how often it succeeds
     Mdp(mdp::Mdp),
     /// Look at this machine: libtorch, CUDA, processor
@@ -80,6 +84,7 @@ impl Verb {
             Self::Check(verb) => verb.run(output),
             Self::Robot(verb) => verb.run(output),
             Self::FitReward(verb) => verb.run(output),
+            Self::Vlm(verb) => verb.run(output),
             Self::Mdp(verb) => verb.run(output),
             Self::Doctor(verb) => verb.run(output),
             Self::Bench(verb) => verb.run(output),

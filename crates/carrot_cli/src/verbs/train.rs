@@ -57,8 +57,9 @@ pub(crate) struct Train {
 }
 
 /// Devices by the names that people type.
-#[derive(Clone, Copy, ValueEnum)]
-enum DeviceArg {
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(super) enum DeviceArg {
+    #[default]
     Cpu,
     Cuda,
 }
