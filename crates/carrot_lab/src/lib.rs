@@ -17,6 +17,7 @@ pub mod report;
 pub mod rescore;
 mod run;
 pub mod saved;
+pub mod scenario;
 mod setup;
 mod trainer;
 

@@ -42,7 +42,7 @@ pub struct Setup {
 const FILES: &str = "files";
 
 /// Where the files that a scene names lie: beside it, and in a run in a folder of their own.
-fn folder_of(scene: &Source) -> PathBuf {
+pub(crate) fn folder_of(scene: &Source) -> PathBuf {
     let beside = Path::new(scene.name()).parent().unwrap_or(Path::new(""));
     if beside.join("meta.json").is_file() { beside.join(FILES) } else { beside.to_owned() }
 }
@@ -75,26 +75,10 @@ impl Setup {
         let names: Vec<String> = models.keys().cloned().collect();
         let trained = Some(("reward".to_string(), scene.reward.clone()));
         let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
-        let mut rewards: Vec<(String, NodeRef)> = trained.into_iter().chain(shadows).collect();
-        let mistakes = diagnostics.len();
-        let nodes: Vec<NodeRef> = rewards.iter().map(|(_, node)| node.clone()).collect();
-        let machines =
-            carrot_reward::declared_machines(&nodes, &Scope::new(task.spec(), &names), &mut diagnostics);
-        let task = carrot_reward::track(task, machines);
-        if diagnostics.len() > mistakes {
-            // The rewards read what the machines would have been; one complaint about each is enough.
-            rewards.clear();
-        }
-        let scope = Scope::new(task.spec(), &names);
+        let rewards: Vec<(String, NodeRef)> = trained.into_iter().chain(shadows).collect();
         let kinds = KindRegistry::standard();
-        let mut columns = 0;
-        let mut graphs = Vec::new();
+        let (task, graphs) = read_rewards(task, &rewards, &names, &kinds, &mut diagnostics);
         let reward = reward_name(&scene.reward);
-        for (graph_name, node) in rewards {
-            let graph =
-                read_graph(&graph_name, &node, task.as_ref(), &kinds, &scope, &mut columns, &mut diagnostics);
-            graphs.extend(graph);
-        }
         if let (Some(learner), Some(graph)) = (&learner, graphs.first()) {
             graph.check_gamma(learner.gamma(), &mut diagnostics);
             if let Err(error) = learner.check_task(task.as_ref(), graph) {
@@ -158,8 +142,36 @@ impl Setup {
     }
 }
 
+/// Reads rewards by name or written out, the trained one first: their graphs, and the task with the machines that they
+/// declare.
+pub(crate) fn read_rewards(
+    task: Arc<dyn Task>,
+    rewards: &[(String, NodeRef)],
+    models: &[String],
+    kinds: &KindRegistry,
+    diagnostics: &mut Diagnostics,
+) -> (Arc<dyn Task>, Vec<Graph>) {
+    let mistakes = diagnostics.len();
+    let nodes: Vec<NodeRef> = rewards.iter().map(|(_, node)| node.clone()).collect();
+    let machines = carrot_reward::declared_machines(&nodes, &Scope::new(task.spec(), models), diagnostics);
+    let task = carrot_reward::track(task, machines);
+    if diagnostics.len() > mistakes {
+        // The rewards read what the machines would have been; one complaint about each is enough.
+        return (task, Vec::new());
+    }
+    let scope = Scope::new(task.spec(), models);
+    let mut columns = 0;
+    let graphs = rewards
+        .iter()
+        .filter_map(|(name, node)| {
+            read_graph(name, node, task.as_ref(), kinds, &scope, &mut columns, diagnostics)
+        })
+        .collect();
+    (task, graphs)
+}
+
 /// The name of a default reward: in quotes, or bare as in `reward=sparse` on the command line.
-fn default_name(node: &NodeRef) -> Option<Spanned<String>> {
+pub(crate) fn default_name(node: &NodeRef) -> Option<Spanned<String>> {
     let bare =
         || node.variant().filter(|(_, arguments)| arguments.shape() == Shape::Unit).map(|(name, _)| name);
     node.string().or_else(bare)

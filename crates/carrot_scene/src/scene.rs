@@ -198,7 +198,8 @@ fn read_shadows(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<Vec<(Sp
 }
 
 impl TaskSpec {
-    fn read(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<Self> {
+    /// Reads a name, or `Task(name: "..", params: (..))`.
+    pub fn read(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<Self> {
         if let Some(name) = node.string() {
             return Some(Self { name, params: None });
         }

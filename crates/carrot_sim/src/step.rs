@@ -1,6 +1,7 @@
 //! One step: the schedules, their sets, and what each set may read and write.
 //!
 //! ```text
+//! Prepare: perturbations queue edits of the present state
 //! Step:   Intervene -> Act -> Simulate -> Measure -> Track -> Terminate -> Reward -> Record -> Sense
 //! Restart: fresh state of the listed rows
 //! Observe: Measure -> Track -> Sense of the listed rows, into `before`
@@ -16,6 +17,11 @@
 use bevy_app::App;
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings, ScheduleLabel, SingleThreadedExecutor};
+
+/// Before a step: systems that queue edits of the present state, which are made at once, so that whoever acts next
+/// sees them. Runs once per step, at its beginning or when [`crate::VecEnv::prepare`] asks for it.
+#[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Prepare;
 
 /// One control step of every row.
 #[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
@@ -84,7 +90,7 @@ pub(crate) fn add_schedules(app: &mut App) {
     );
     let mut observe = strict(Observe);
     observe.configure_sets((ClearActions, Measure, Track, Sense).chain());
-    app.add_schedule(step).add_schedule(strict(Restart)).add_schedule(observe);
+    app.add_schedule(strict(Prepare)).add_schedule(step).add_schedule(strict(Restart)).add_schedule(observe);
 }
 
 fn strict(label: impl ScheduleLabel) -> Schedule {
