@@ -11,6 +11,7 @@ use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
 use carrot_tasks::BuiltTask;
 
 use crate::error::LabError;
+use crate::randomisation::randomise;
 
 /// Reward models that a run offers: name and file.
 pub type ModelFiles = BTreeMap<String, PathBuf>;
@@ -68,10 +69,10 @@ impl Setup {
             return diagnostics.into_result(None);
         };
         let BuiltTask { task, files } = built;
-        if let Some(node) = &scene.randomisation {
-            let message = format!("{} takes no randomisation", name.value);
-            diagnostics.error(&node.span(), message, "", "remove it");
-        }
+        let task = match &scene.randomisation {
+            Some(node) => randomise(task, node, &mut diagnostics),
+            None => task,
+        };
         let names: Vec<String> = models.keys().cloned().collect();
         let trained = Some(("reward".to_string(), scene.reward.clone()));
         let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));

@@ -58,28 +58,28 @@ impl PendingEdits {
     }
 }
 
-/// Sets a handle of a row at once, without measuring; false where the task has no such handle.
-pub(crate) fn set_handle(world: &mut World, edit: &Intervention) -> bool {
-    let handles = &world.resource::<Handles>().0;
-    let handle = handles.iter().find(|h| h.name == edit.handle && h.width == edit.values.len());
-    let set = handle.map(|handle| handle.set.clone());
-    set.map(|set| set(world, edit.row, &edit.values)).is_some()
-}
-
-/// Makes the pending edits, then measures the touched rows into `before`.
-pub(crate) fn intervene(world: &mut World) {
-    let pending = std::mem::take(&mut world.resource_mut::<PendingEdits>().0);
-    if pending.is_empty() {
-        return;
-    }
+/// Makes the pending edits without measuring; gives the touched rows, each once.
+pub(crate) fn make_edits(world: &mut World) -> Vec<u32> {
     let mut rows = Vec::new();
-    for edit in pending {
-        if set_handle(world, &edit) {
+    for edit in std::mem::take(&mut world.resource_mut::<PendingEdits>().0) {
+        let handles = &world.resource::<Handles>().0;
+        let handle = handles.iter().find(|h| h.name == edit.handle && h.width == edit.values.len());
+        if let Some(set) = handle.map(|handle| handle.set.clone()) {
+            set(world, edit.row, &edit.values);
             rows.push(edit.row as u32);
         }
     }
     rows.sort_unstable();
     rows.dedup();
+    rows
+}
+
+/// Makes the pending edits, then measures the touched rows into `before`.
+pub(crate) fn intervene(world: &mut World) {
+    if world.resource::<PendingEdits>().0.is_empty() {
+        return;
+    }
+    let rows = make_edits(world);
     observe_rows(world, rows);
 }
 

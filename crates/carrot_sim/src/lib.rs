@@ -44,6 +44,6 @@ pub use shard::Shard;
 pub use signal::{SignalCatalog, SignalId, SignalKind, SignalSpec, SignalView, Signals};
 pub use snapshot::RowSnapshot;
 pub use space::{ActionSpace, Element, ObsPart};
-pub use step::{Observe, Prepare, Restart, Step, StepSystems};
+pub use step::{Observe, Prepare, Restart, Step, StepSystems, Vary};
 pub use task::{BatchApp, DefaultReward, Script, ScriptFn, ScriptView, Task, TaskSpec, random_action};
 pub use vec_env::{BatchSnapshot, VecEnv, VecEnvConfig};

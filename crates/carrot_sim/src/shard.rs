@@ -9,13 +9,13 @@ use crate::batch::{Observations, PartData, PartSliceMut, StepOut};
 use crate::episode::{self, ActionSignals, Actions, EndedRows, Ends, FaultLog, Faults, MaxSteps, RawColumns};
 use crate::error::SimError;
 use crate::frame::{Frame, Watch, draw_row, record_frames};
-use crate::intervention::{Handle, Handles, Intervention, PendingEdits, intervene, observe_rows};
+use crate::intervention::{Handle, Handles, Intervention, PendingEdits, intervene, make_edits, observe_rows};
 use crate::rollout::EndRecord;
 use crate::row::{ActiveRows, EnvId, Episode, RowEntities, RunSeed, StepCount};
 use crate::signal::Signals;
 use crate::snapshot::{RowCodecs, RowSnapshot};
 use crate::space::{ActionSpace, ObsPart};
-use crate::step::{BatchSystems, Observe, Prepare, Restart, Step, StepSystems, add_schedules};
+use crate::step::{BatchSystems, Observe, Prepare, Restart, Step, StepSystems, Vary, add_schedules};
 use crate::task::{BatchApp, Task, TaskPlugin};
 
 /// A block of rows with its world.
@@ -25,6 +25,7 @@ pub struct Shard {
     is_prepared: bool,
     step: Schedule,
     restart: Schedule,
+    vary: Option<Schedule>,
     space: ActionSpace,
     rows: Vec<Entity>,
     first_env: usize,
@@ -127,6 +128,7 @@ impl Shard {
         // Taking a schedule out of the world and putting it back at every step costs more than a system does.
         let mut schedules = world.resource_mut::<Schedules>();
         let prepare = schedules.remove(Prepare).filter(|schedule| schedule.systems_len() > 0);
+        let vary = schedules.remove(Vary).filter(|schedule| schedule.systems_len() > 0);
         let step = schedules.remove(Step).unwrap_or_default();
         let restart = schedules.remove(Restart).unwrap_or_default();
         Self {
@@ -135,6 +137,7 @@ impl Shard {
             is_prepared: false,
             step,
             restart,
+            vary,
             space: spec.action.clone(),
             rows: entities,
             first_env,
@@ -173,6 +176,10 @@ impl Shard {
             None => ActiveRows::all(total),
         };
         self.restart.run(&mut self.world);
+        if let Some(vary) = &mut self.vary {
+            vary.run(&mut self.world);
+            make_edits(&mut self.world);
+        }
         self.world.run_schedule(Observe);
         self.world.resource_mut::<Signals>().measure_into_now(true);
         self.world.resource_mut::<ActiveRows>().take_list().unwrap_or_default()

@@ -12,9 +12,14 @@ pub(crate) fn add_physics_handles(app: &mut App, template: &Template) {
     .add_handle("friction", "Share of its first friction that everything has.", 1, |world, row, values| {
         edit(world, row, |physics| physics.set_friction(values[0]));
     })
-    .add_handle("motor_strength", "Share of its greatest force that each motor has.", 1, |world, row, values| {
-        edit(world, row, |physics| physics.set_motor_strength(values[0]));
-    });
+    .add_handle(
+        "motor_strength",
+        "Share of its greatest force that each motor has.",
+        1,
+        |world, row, values| {
+            edit(world, row, |physics| physics.set_motor_strength(values[0]));
+        },
+    );
     for (body, name) in template.moving() {
         let about = format!("Share of its first mass that the body `{name}` has.");
         app.add_handle(&format!("{name}_mass"), &about, 1, move |world, row, values| {

@@ -54,7 +54,8 @@ impl Test {
         }
         let files = find_files(&self.paths)?;
         let keep = |path: &std::path::Path, name: &str| {
-            let is_in = |filter: &String| path.display().to_string().contains(filter) || name.contains(filter);
+            let is_in =
+                |filter: &String| path.display().to_string().contains(filter) || name.contains(filter);
             self.filter.as_ref().is_none_or(is_in)
         };
         if self.mutate {
@@ -113,7 +114,10 @@ fn tell_mutants(scores: &[MutationScore], output: &Output) -> Result<(), Failure
         let pages: Vec<String> = scores.iter().map(mutation_text).collect();
         let all = killed + survived;
         let percent = 100.0 * share;
-        format!("{}\n{killed} of {all} mutants noticed ({percent:.1} %), {equivalent} equivalent", pages.join("\n"))
+        format!(
+            "{}\n{killed} of {all} mutants noticed ({percent:.1} %), {equivalent} equivalent",
+            pages.join("\n")
+        )
     })?;
     match survived {
         0 => Ok(()),

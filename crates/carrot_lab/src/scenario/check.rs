@@ -1,7 +1,7 @@
 //! Checking expectations against rollouts that were played and paid for.
 
-use carrot_reward::expr::Compiled;
 use carrot_reward::Transition;
+use carrot_reward::expr::Compiled;
 use carrot_scene::Location;
 use carrot_sim::SignalView;
 use serde::Serialize;
@@ -133,7 +133,11 @@ impl<'a> Stage<'a> {
         about.into_iter().find(|own| !self.verdict(own, Some(instead), &mut cache).passed())
     }
 
-    pub(crate) fn pay_for(&self, graph: &carrot_reward::Graph, reward: usize) -> Result<Substitute, LabError> {
+    pub(crate) fn pay_for(
+        &self,
+        graph: &carrot_reward::Graph,
+        reward: usize,
+    ) -> Result<Substitute, LabError> {
         let paid = self.played.iter().map(|played| pay(graph, reward, played)).collect::<Result<_, _>>()?;
         Ok(Substitute { reward, paid })
     }
@@ -185,7 +189,8 @@ impl<'a> Stage<'a> {
         if holds[0] != 0.0 {
             return Vec::new();
         }
-        let read = text.code.signals.iter().map(|signal| format!("{} is {}", signal.name, values[signal.id.0]));
+        let read =
+            text.code.signals.iter().map(|signal| format!("{} is {}", signal.name, values[signal.id.0]));
         let message = read.collect::<Vec<_>>().join(", ");
         vec![Failure { message, at: None, columns: Vec::new(), steps: Vec::new() }]
     }
@@ -214,7 +219,16 @@ impl<'a> Stage<'a> {
                 let seen = found.get(b.start + t).filter(|_| t < b.len());
                 let seen = seen.map_or("its episode is over".to_string(), |value| format!("it is {value}"));
                 let message = format!("it is {}, in {name} {seen}", wanted[a.start + t]);
-                failures.push(self.failure(message, other, env, t.min(b.len() - 1), &[text], expectation, instead, cache));
+                failures.push(self.failure(
+                    message,
+                    other,
+                    env,
+                    t.min(b.len() - 1),
+                    &[text],
+                    expectation,
+                    instead,
+                    cache,
+                ));
             }
         }
         failures.truncate(KEPT);
@@ -228,14 +242,18 @@ impl<'a> Stage<'a> {
         cache: &mut Cache,
     ) -> Vec<Failure> {
         let texts: Vec<&Text> = match &expectation.check {
-            Check::Always(text) | Check::Never(text) | Check::Eventually(text) | Check::Times(_, text) => vec![text],
+            Check::Always(text) | Check::Never(text) | Check::Eventually(text) | Check::Times(_, text) => {
+                vec![text]
+            }
             Check::InOrder(texts) => texts.iter().collect(),
             Check::Holds(_) | Check::Same(..) => Vec::new(),
         };
         let (mut failures, mut episodes, mut tried) = (Vec::new(), 0, false);
         for &rollout in &expectation.rollouts {
-            let held: Vec<Vec<f32>> =
-                texts.iter().map(|text| self.values(rollout, expectation, &text.code, instead, cache)).collect();
+            let held: Vec<Vec<f32>> = texts
+                .iter()
+                .map(|text| self.values(rollout, expectation, &text.code, instead, cache))
+                .collect();
             let given = expectation
                 .given
                 .as_ref()
@@ -294,9 +312,8 @@ impl<'a> Stage<'a> {
         instead: Option<&Substitute>,
         cache: &mut Cache,
     ) -> Vec<f32> {
-        let columns = cache.columns(rollout, expectation.under, || {
-            self.columns_with(rollout, expectation.under, instead)
-        });
+        let columns = cache
+            .columns(rollout, expectation.under, || self.columns_with(rollout, expectation.under, instead));
         let played = &self.played[rollout];
         let mut values = vec![0.0; played.len()];
         code.run(&columns.transition(played), &[], &mut values);
@@ -315,9 +332,8 @@ impl<'a> Stage<'a> {
         instead: Option<&Substitute>,
         cache: &mut Cache,
     ) -> Failure {
-        let columns = cache.columns(rollout, expectation.under, || {
-            self.columns_with(rollout, expectation.under, instead)
-        });
+        let columns = cache
+            .columns(rollout, expectation.under, || self.columns_with(rollout, expectation.under, instead));
         let mut shown: Vec<(String, usize)> = Vec::new();
         for signal in texts.iter().flat_map(|text| &text.code.signals) {
             for axis in 0..signal.width {
@@ -357,9 +373,10 @@ fn verdict_of(
         Check::Always(_) => first(0, false).map_or(Ok(()), |t| Err((t, "it is false".to_string()))),
         Check::Never(_) => first(0, true).map_or(Ok(()), |t| Err((t, "it is true".to_string()))),
         Check::Eventually(_) if looked.is_empty() || first(0, true).is_some() => Ok(()),
-        Check::Eventually(_) => {
-            Err((looked.last().copied().unwrap_or(0), format!("it is true in none of {} steps", looked.len())))
-        }
+        Check::Eventually(_) => Err((
+            looked.last().copied().unwrap_or(0),
+            format!("it is true in none of {} steps", looked.len()),
+        )),
         Check::Times(wanted, _) => {
             let at: Vec<usize> = looked.iter().copied().filter(|&t| holds(0, t)).collect();
             let place = at.get(*wanted as usize).or(at.last()).copied().unwrap_or(length - 1);

@@ -99,7 +99,13 @@ pub struct Columns {
 
 impl Columns {
     /// Joins signals, truth and what was paid; `totals` are those of all rewards of the file, in order.
-    pub(crate) fn new(played: &Played, under: &Graph, paid: &Paid, totals: &[&[f32]], control_dt: f32) -> Self {
+    pub(crate) fn new(
+        played: &Played,
+        under: &Graph,
+        paid: &Paid,
+        totals: &[&[f32]],
+        control_dt: f32,
+    ) -> Self {
         let n = played.len();
         let steps: Vec<f32> =
             (0..played.envs()).flat_map(|env| (1..=played.episode(env).len()).map(|t| t as f32)).collect();

@@ -77,6 +77,7 @@ const CHECKS: [&str; 7] = ["always", "never", "eventually", "times", "in_order",
 
 impl Expectation {
     pub(crate) fn read(node: &NodeRef, names: &Expected<'_>, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let mistakes = diagnostics.len();
         let mut reader = Reader::open(node, diagnostics)?;
         let head = reader.head();
         let name = reader.optional::<Option<String>>("name", None);
@@ -86,11 +87,15 @@ impl Expectation {
         let at = reader.node("at");
         let window = reader.optional::<Option<(u32, u32)>>("window", None);
         let any = reader.optional("any", false);
-        let tolerance = reader.optional_in("tolerance", 0.0_f32, 0.0..=f32::MAX);
+        let tolerance = reader.optional_in("tolerance", 0.0_f32, 0.0..=1e6);
         let checks: Vec<(&str, NodeRef)> =
             CHECKS.into_iter().filter_map(|check| reader.node(check).map(|node| (check, node))).collect();
         reader.finish();
         let [(kind, says)] = &checks[..] else {
+            if checks.is_empty() && diagnostics.len() > mistakes {
+                // What it says is among what could not be read.
+                return None;
+            }
             let help = format!("write one of: {}", CHECKS.join(", "));
             let message = format!("an expectation says one thing, this says {}", checks.len());
             diagnostics.error(&head, message, "", help);
@@ -135,7 +140,8 @@ impl Expectation {
                 Check::InOrder(texts.into_iter().collect::<Option<_>>()?)
             }
             "holds" => {
-                let names_of: Vec<String> = names.rollouts.iter().map(|rollout| rollout.name.clone()).collect();
+                let names_of: Vec<String> =
+                    names.rollouts.iter().map(|rollout| rollout.name.clone()).collect();
                 let (catalog, measured) = measures(&names_of, graph, names.rewards);
                 order = measured;
                 Check::Holds(condition(says, &names.scope.with_catalog(catalog), diagnostics)?)
@@ -147,11 +153,21 @@ impl Expectation {
             Some(node) => Some(condition(&node, &scope, diagnostics)?),
         };
         if matches!(check, Check::Same(..)) && rollouts.len() < 2 {
-            diagnostics.error(&says.head(), "`same` compares two rollouts or more", "", "name them with `in`");
+            diagnostics.error(
+                &says.head(),
+                "`same` compares two rollouts or more",
+                "",
+                "name them with `in`",
+            );
             return None;
         }
         if matches!(check, Check::Holds(_)) && (given.is_some() || window != Window::All) {
-            diagnostics.error(&says.head(), "`holds` speaks of whole rollouts", "", "leave out `given`, `at`, `window`");
+            diagnostics.error(
+                &says.head(),
+                "`holds` speaks of whole rollouts",
+                "",
+                "leave out `given`, `at`, `window`",
+            );
             return None;
         }
         let name = name.unwrap_or_else(|| format!("{kind} {}", one_line(says.text())));
@@ -171,7 +187,12 @@ fn condition(node: &NodeRef, scope: &Scope, diagnostics: &mut Diagnostics) -> Op
 
 fn text(node: &NodeRef, scope: &Scope, is_condition: bool, diagnostics: &mut Diagnostics) -> Option<Text> {
     let Some(written) = node.string() else {
-        diagnostics.error(&node.head(), "expected an expression in quotes", "", "write `always: \"total <= 0\"`");
+        diagnostics.error(
+            &node.head(),
+            "expected an expression in quotes",
+            "",
+            "write `always: \"total <= 0\"`",
+        );
         return None;
     };
     let compiled = match is_condition {
@@ -198,7 +219,12 @@ fn read_times(node: &NodeRef, scope: &Scope, diagnostics: &mut Diagnostics) -> O
             Some(Check::Times(times, condition(says, scope, diagnostics)?))
         }
         _ => {
-            diagnostics.error(&node.head(), "expected a number and a condition", "", "write `times: (1, \"at_goal\")`");
+            diagnostics.error(
+                &node.head(),
+                "expected a number and a condition",
+                "",
+                "write `times: (1, \"at_goal\")`",
+            );
             None
         }
     }

@@ -1,6 +1,6 @@
 //! A scenario file, read with every name resolved.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carrot_learn::LearnerConfig;
@@ -10,6 +10,7 @@ use carrot_sim::{Shard, Task};
 
 use super::expect::{Expectation, Expected};
 use super::rollout::{Names, RolloutSpec};
+use crate::randomisation::randomise;
 use crate::setup::{default_name, folder_of, read_rewards};
 
 /// The format that this program reads.
@@ -53,7 +54,8 @@ pub struct Equivalent {
 struct Ground {
     task: TaskSpec,
     rewards: Vec<(String, NodeRef)>,
-    folder: std::path::PathBuf,
+    randomisation: Option<NodeRef>,
+    folder: PathBuf,
     gamma: f32,
 }
 
@@ -79,10 +81,12 @@ impl ScenarioFile {
         if let Some(version) = reader.required::<u32>("version")
             && version != VERSION
         {
-            let message = format!("this scenario has version {version}, this program reads version {VERSION}");
+            let message =
+                format!("this scenario has version {version}, this program reads version {VERSION}");
             reader.refuse("version", message, format!("write `version: {VERSION}`"));
         }
         let (task, scene) = (reader.node("task"), reader.node("scene"));
+        let randomisation = reader.node("randomisation");
         let rewards = reader.node("rewards");
         let gamma = reader.optional_in::<f32>("gamma", GAMMA, 0.0..=1.0);
         let has_gamma = reader.has("gamma");
@@ -96,6 +100,7 @@ impl ScenarioFile {
             (Some(task), None) => Ground {
                 task: TaskSpec::read(&task, diagnostics)?,
                 rewards: Vec::new(),
+                randomisation: None,
                 folder: folder_of(source),
                 gamma: GAMMA,
             },
@@ -106,14 +111,18 @@ impl ScenarioFile {
                 return None;
             }
         };
-        let built = carrot_tasks::read_task(&ground.task, &ground.folder, diagnostics)?;
-        let written = match &rewards {
-            Some(node) => read_named(node, diagnostics),
-            None if ground.rewards.is_empty() => default_rewards(built.task.as_ref(), diagnostics),
-            None => ground.rewards.clone(),
+        let task = carrot_tasks::read_task(&ground.task, &ground.folder, diagnostics)?.task;
+        let task = match randomisation.or(ground.randomisation) {
+            Some(node) => randomise(task, &node, diagnostics),
+            None => task,
         };
         let mistakes = diagnostics.len();
-        let (task, rewards) = read_rewards(built.task, &written, &[], &KindRegistry::standard(), diagnostics);
+        let written = match &rewards {
+            Some(node) => read_named(node, diagnostics),
+            None if ground.rewards.is_empty() => default_rewards(task.as_ref(), diagnostics),
+            None => ground.rewards.clone(),
+        };
+        let (task, rewards) = read_rewards(task, &written, &[], &KindRegistry::standard(), diagnostics);
         if diagnostics.len() > mistakes || rewards.is_empty() {
             return None;
         }
@@ -129,7 +138,8 @@ impl ScenarioFile {
             .filter_map(|(name, node)| RolloutSpec::read(name, node, &names, diagnostics))
             .collect();
         // With a rollout missing, expectations would complain about its name once more.
-        let expectations = match expect.filter(|_| diagnostics.len() == mistakes) {
+        let all_there = !rollouts.is_empty() && diagnostics.len() == mistakes;
+        let expectations = match expect.filter(|_| all_there) {
             None => Vec::new(),
             Some(node) => {
                 let expected = Expected { scope: &scope, rewards: &rewards, rollouts: &rollouts };
@@ -238,5 +248,6 @@ fn read_scene(node: &NodeRef, folder: &Path, diagnostics: &mut Diagnostics) -> O
     };
     let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
     let rewards = std::iter::once(("reward".to_string(), scene.reward.clone())).chain(shadows).collect();
-    Some(Ground { task: scene.task, rewards, folder: folder_of(&source), gamma })
+    let randomisation = scene.randomisation.clone();
+    Some(Ground { task: scene.task, rewards, randomisation, folder: folder_of(&source), gamma })
 }

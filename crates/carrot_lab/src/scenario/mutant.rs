@@ -70,7 +70,9 @@ impl Finder<'_> {
             let fields = item.fields().unwrap_or_default();
             fields.into_iter().find(|(field, _)| field.value == name).map(|(_, node)| node)
         };
-        let (Some(name), Some(kind)) = (field("name").and_then(|name| name.string()), field("kind")) else { return };
+        let (Some(name), Some(kind)) = (field("name").and_then(|name| name.string()), field("kind")) else {
+            return;
+        };
         let name = name.value;
         let weight = field("weight");
         let value: f32 = weight.as_ref().and_then(|node| node.parse().ok()).unwrap_or(1.0);
@@ -102,7 +104,8 @@ impl Finder<'_> {
         let Some((kind_name, arguments)) = kind.variant() else { return };
         if kind_name.value == "Expr" {
             let text = arguments.items().and_then(|items| items.into_iter().next());
-            let text = text.or_else(|| arguments.fields().and_then(|f| f.into_iter().next()).map(|(_, node)| node));
+            let text =
+                text.or_else(|| arguments.fields().and_then(|f| f.into_iter().next()).map(|(_, node)| node));
             text.iter().for_each(|text| self.expression(text, &name));
         } else if let Some(list) = arguments.items() {
             // A combinator's children, in a list of their own or not.
@@ -110,7 +113,10 @@ impl Finder<'_> {
             nested.unwrap_or(list).iter().for_each(|child| self.term(child));
         } else {
             let fields = arguments.fields().unwrap_or_default();
-            fields.iter().filter(|(_, node)| node.fields().is_some_and(|f| f.len() > 1)).for_each(|(_, node)| self.term(node));
+            fields
+                .iter()
+                .filter(|(_, node)| node.fields().is_some_and(|f| f.len() > 1))
+                .for_each(|(_, node)| self.term(node));
             self.values(&arguments, &name);
         }
     }
@@ -173,17 +179,27 @@ impl Finder<'_> {
     /// Rewards of a machine's states and edges.
     fn machine(&mut self, arguments: &NodeRef) {
         let fields = arguments.fields().unwrap_or_default();
-        let machine = fields.iter().find(|(field, _)| field.value == "name").and_then(|(_, node)| node.string());
+        let machine =
+            fields.iter().find(|(field, _)| field.value == "name").and_then(|(_, node)| node.string());
         let machine = machine.map(|name| name.value).unwrap_or_default();
-        let states = fields.iter().find(|(field, _)| field.value == "states").and_then(|(_, node)| node.items());
+        let states =
+            fields.iter().find(|(field, _)| field.value == "states").and_then(|(_, node)| node.items());
         let part = |node: &NodeRef, name: &str| {
-            node.fields().unwrap_or_default().into_iter().find(|(own, _)| own.value == name).map(|(_, node)| node)
+            node.fields()
+                .unwrap_or_default()
+                .into_iter()
+                .find(|(own, _)| own.value == name)
+                .map(|(_, node)| node)
         };
         for state in states.unwrap_or_default() {
-            let name = part(&state, "name").and_then(|node| node.string()).map(|name| name.value).unwrap_or_default();
+            let name = part(&state, "name")
+                .and_then(|node| node.string())
+                .map(|name| name.value)
+                .unwrap_or_default();
             self.pay(part(&state, "reward"), &format!("{machine}.{name}"));
             for edge in part(&state, "edges").and_then(|edges| edges.items()).unwrap_or_default() {
-                let to = part(&edge, "to").and_then(|node| node.string()).map(|to| to.value).unwrap_or_default();
+                let to =
+                    part(&edge, "to").and_then(|node| node.string()).map(|to| to.value).unwrap_or_default();
                 self.pay(part(&edge, "reward"), &format!("{machine}.{name}_to_{to}"));
             }
         }
@@ -196,7 +212,11 @@ impl Finder<'_> {
         }
         let Ok(value) = reward.parse::<f32>() else { return };
         for (what, value) in [("sign", -value), ("weight", 2.0 * value), ("dropped", 0.0)] {
-            let edit = Edit { name: format!("{name}: {what}"), range: reward.span().range(), with: format!("{value:?}") };
+            let edit = Edit {
+                name: format!("{name}: {what}"),
+                range: reward.span().range(),
+                with: format!("{value:?}"),
+            };
             self.edits.push(edit);
         }
     }

@@ -86,7 +86,9 @@ pub fn mutate(file: &ScenarioFile) -> Result<MutationScore, LabError> {
             let fate = match (killer, listed) {
                 (Some(killer), Some(listed)) => {
                     let message = format!("the mutant is not equivalent: `{killer}` notices it");
-                    mistakes.push(Diagnostic::new("invalid", &listed.mutant.span, message).with_help("remove it"));
+                    mistakes.push(
+                        Diagnostic::new("invalid", &listed.mutant.span, message).with_help("remove it"),
+                    );
                     Fate::Killed(killer)
                 }
                 (Some(killer), None) => Fate::Killed(killer),
@@ -106,7 +108,6 @@ pub fn mutate(file: &ScenarioFile) -> Result<MutationScore, LabError> {
             mistakes.unknown_name(&listed.mutant.span, "mutant", &listed.mutant.value, &own);
         }
     }
-    let score =
-        MutationScore { file: file.path.clone(), task: file.task.spec().name.into(), mutants: fates };
+    let score = MutationScore { file: file.path.clone(), task: file.task.spec().name.into(), mutants: fates };
     mistakes.into_result(Some(score)).map_err(LabError::from)
 }

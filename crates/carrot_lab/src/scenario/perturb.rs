@@ -2,8 +2,8 @@
 
 use bevy_ecs::prelude::*;
 use carrot_sim::{
-    ActiveRows, App, BatchApp, Column, ColumnMut, Intervention, PendingEdits, Plugin, Prepare, RowKeys, Signals,
-    StepCount,
+    ActiveRows, App, BatchApp, Column, ColumnMut, Intervention, PendingEdits, Plugin, Prepare, RowKeys,
+    Signals, StepCount,
 };
 use serde::{Deserialize, Serialize};
 

@@ -217,13 +217,7 @@ impl<'a> Player<'a> {
     }
 
     /// Writes the actions of step `t`.
-    fn choose(
-        &mut self,
-        env: &VecEnv,
-        state: &[f32],
-        t: usize,
-        given: &mut [f32],
-    ) -> Result<(), LabError> {
+    fn choose(&mut self, env: &VecEnv, state: &[f32], t: usize, given: &mut [f32]) -> Result<(), LabError> {
         let space = &self.task.spec().action;
         let (rows, width) = (self.driven.len(), space.width());
         let mut chosen = vec![0.0; rows * width];
@@ -316,7 +310,8 @@ impl<'a> Player<'a> {
         let sizes = rollout.part_sizes();
         let mut parts = Vec::with_capacity(sizes.len());
         for (part, (all, &size)) in rollout.obs.iter().zip(sizes).enumerate() {
-            let at = |index: usize| t.saturating_sub(self.driven[index].sensor_delay) * rows * size + index * size;
+            let at =
+                |index: usize| t.saturating_sub(self.driven[index].sensor_delay) * rows * size + index * size;
             let is_it = |sensor: &Sensor| *sensor == Sensor::Part(part);
             if all.f32().is_empty() {
                 let dropped = |index: usize| self.driven[index].dropped.iter().any(is_it);
@@ -370,13 +365,19 @@ impl<'a> Player<'a> {
             action_width: width,
             before,
             now,
-            actions: cells.iter().flat_map(|c| &rollout.actions[cell(c) * width..][..width]).copied().collect(),
+            actions: cells
+                .iter()
+                .flat_map(|c| &rollout.actions[cell(c) * width..][..width])
+                .copied()
+                .collect(),
             terminated: cells.iter().map(|c| rollout.terminated[cell(c)]).collect(),
             truncated: cells.iter().map(|c| rollout.truncated[cell(c)]).collect(),
             cause: cells.iter().map(|c| rollout.cause[cell(c)]).collect(),
             success: cells.iter().map(|c| rollout.success[cell(c)]).collect(),
             score: cells.iter().map(|c| rollout.score[cell(c)]).collect(),
-            weights: weights.map(|change| WeightChange { at: starts[change.env] + change.at, ..change }).collect(),
+            weights: weights
+                .map(|change| WeightChange { at: starts[change.env] + change.at, ..change })
+                .collect(),
             starts,
         }
     }
@@ -390,5 +391,8 @@ fn part_len(part: &PartData) -> usize {
 fn state_of(env: &VecEnv) -> Vec<f32> {
     let views: Vec<SignalView<'_>> =
         env.shards().iter().map(|shard| shard.world().resource::<Signals>().before()).collect();
-    (0..env.catalog().width()).flat_map(|c| views.iter().flat_map(move |view| view.column(c))).copied().collect()
+    (0..env.catalog().width())
+        .flat_map(|c| views.iter().flat_map(move |view| view.column(c)))
+        .copied()
+        .collect()
 }

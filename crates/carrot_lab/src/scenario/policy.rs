@@ -53,7 +53,8 @@ impl Policy {
         let trainer = SavedRun::open(run)?.trainer()?;
         let (trained, own) = (trainer.setup().task.spec(), task.spec());
         if trained.observation != own.observation || trained.action != own.action {
-            let message = format!("the policy of {} sees or does something else than {}", run.display(), own.name);
+            let message =
+                format!("the policy of {} sees or does something else than {}", run.display(), own.name);
             return Err(LabError::Refused(message));
         }
         let learner = trainer.into_learner();

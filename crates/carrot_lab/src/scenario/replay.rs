@@ -67,7 +67,8 @@ pub fn replay(file: &ScenarioFile, rollout: usize, env: usize, under: usize) -> 
 impl Replay {
     /// A table for people.
     pub fn text(&self) -> String {
-        let mut rows = vec![std::iter::once("step".to_string()).chain(self.columns.clone()).collect::<Vec<_>>()];
+        let mut rows =
+            vec![std::iter::once("step".to_string()).chain(self.columns.clone()).collect::<Vec<_>>()];
         rows.extend(self.steps.iter().map(|row| {
             let values = row.values.iter().map(|value| format!("{value}"));
             std::iter::once(row.step.to_string()).chain(values).collect()
@@ -76,7 +77,13 @@ impl Replay {
             "" => "left before its end".to_string(),
             cause => format!("ended by {cause}"),
         };
-        let head = format!("{}, env {}, under {}: {} steps, {end}", self.rollout, self.env, self.under, self.steps.len());
+        let head = format!(
+            "{}, env {}, under {}: {} steps, {end}",
+            self.rollout,
+            self.env,
+            self.under,
+            self.steps.len()
+        );
         std::iter::once(head).chain(aligned(&rows)).collect::<Vec<_>>().join("\n")
     }
 }

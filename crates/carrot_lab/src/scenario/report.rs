@@ -21,30 +21,35 @@ pub fn file_text(outcome: &FileOutcome) -> String {
 
 fn verdict_text(verdict: &Verdict) -> String {
     let at = &verdict.location;
-    let mut text = format!("  FAILED {}:{}:{}\n    {} (under {})", at.file, at.line, at.column, verdict.name, verdict.under);
+    let mut text = format!(
+        "  FAILED {}:{}:{}\n    {} (under {})",
+        at.file, at.line, at.column, verdict.name, verdict.under
+    );
     for failure in &verdict.failures {
         let _ = write!(text, "\n{}", failure_text(failure));
     }
     if let Some(place) = verdict.failures.iter().find_map(|failure| failure.at.as_ref()) {
         let (file, under) = (&at.file, &verdict.under);
         let (rollout, env) = (&place.rollout, place.env);
-        let _ = write!(text, "\n    replay: carrot test {file} --replay {rollout} --env {env} --under {under}");
+        let _ =
+            write!(text, "\n    replay: carrot test {file} --replay {rollout} --env {env} --under {under}");
     }
     text
 }
 
 fn failure_text(failure: &Failure) -> String {
     let Some(place) = &failure.at else { return format!("    {}", failure.message) };
-    let mut text = format!(
-        "    {}, env {}, step {}: {}",
-        place.rollout, place.env, place.step, failure.message
-    );
+    let mut text =
+        format!("    {}, env {}, step {}: {}", place.rollout, place.env, place.step, failure.message);
     if failure.columns.is_empty() {
         return text;
     }
-    let mut rows = vec![std::iter::once("step".to_string()).chain(failure.columns.clone()).collect::<Vec<_>>()];
+    let mut rows =
+        vec![std::iter::once("step".to_string()).chain(failure.columns.clone()).collect::<Vec<_>>()];
     rows.extend(failure.steps.iter().map(|row| {
-        std::iter::once(row.step.to_string()).chain(row.values.iter().map(|value| format!("{value}"))).collect()
+        std::iter::once(row.step.to_string())
+            .chain(row.values.iter().map(|value| format!("{value}")))
+            .collect()
     }));
     for (line, marked) in aligned(&rows).into_iter().zip(marks(failure, place.step)) {
         let _ = write!(text, "\n    {marked} {line}");
@@ -97,9 +102,13 @@ pub fn junit(outcomes: &[FileOutcome]) -> String {
         let (name, tests, failed) = (escaped(&outcome.file), outcome.verdicts.len(), outcome.failed());
         let _ = writeln!(xml, "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failed}\">");
         for verdict in &outcome.verdicts {
-            let (case, class) = (escaped(&verdict.name), escaped(&format!("{}.{}", outcome.task, verdict.under)));
+            let (case, class) =
+                (escaped(&verdict.name), escaped(&format!("{}.{}", outcome.task, verdict.under)));
             let line = verdict.location.line;
-            let _ = write!(xml, "    <testcase name=\"{case}\" classname=\"{class}\" file=\"{name}\" line=\"{line}\"");
+            let _ = write!(
+                xml,
+                "    <testcase name=\"{case}\" classname=\"{class}\" file=\"{name}\" line=\"{line}\""
+            );
             match verdict.failures.first() {
                 None => xml.push_str("/>\n"),
                 Some(failure) => {

@@ -89,7 +89,12 @@ fn read_policy(node: &NodeRef, names: &Names<'_>, diagnostics: &mut Diagnostics)
                 let run = names.folder.join(run);
                 if !run.join("meta.json").is_file() {
                     let message = format!("{} is no run", run.display());
-                    diagnostics.error(&path.span(), message, "", "a run is a folder that `carrot train` made");
+                    diagnostics.error(
+                        &path.span(),
+                        message,
+                        "",
+                        "a run is a folder that `carrot train` made",
+                    );
                     return None;
                 }
                 Some(Policy::Checkpoint(run))
@@ -106,7 +111,8 @@ fn read_policy(node: &NodeRef, names: &Names<'_>, diagnostics: &mut Diagnostics)
         };
     }
     let Some(name) = node.string() else {
-        let help = "write `policy: \"expert\"`, `\"random\"`, `\"idle\"`, `Actions([..])` or `Checkpoint(\"..\")`";
+        let help =
+            "write `policy: \"expert\"`, `\"random\"`, `\"idle\"`, `Actions([..])` or `Checkpoint(\"..\")`";
         diagnostics.error(&node.head(), "expected a policy", "", help);
         return None;
     };
@@ -136,7 +142,12 @@ fn read_policy(node: &NodeRef, names: &Names<'_>, diagnostics: &mut Diagnostics)
 fn read_actions(node: &NodeRef, space: &ActionSpace, diagnostics: &mut Diagnostics) -> Option<Policy> {
     let (width, items) = (space.width(), node.items().unwrap_or_default());
     if items.is_empty() {
-        diagnostics.error(&node.head(), "a list of actions has at least one", "", "write `Actions([[0], [1]])`");
+        diagnostics.error(
+            &node.head(),
+            "a list of actions has at least one",
+            "",
+            "write `Actions([[0], [1]])`",
+        );
         return None;
     }
     let mut actions = Vec::with_capacity(items.len());
@@ -222,7 +233,12 @@ fn read_entry(
 /// A condition over the state that a timeline finds.
 fn read_condition(node: &NodeRef, scope: &Scope, diagnostics: &mut Diagnostics) -> Option<Arc<Compiled>> {
     let Some(text) = node.string() else {
-        diagnostics.error(&node.head(), "expected a condition in quotes", "", "write `when: \"position > 0.2 [m]\"`");
+        diagnostics.error(
+            &node.head(),
+            "expected a condition in quotes",
+            "",
+            "write `when: \"position > 0.2 [m]\"`",
+        );
         return None;
     };
     match Compiled::condition(&text.value, scope) {
@@ -240,7 +256,16 @@ fn read_condition(node: &NodeRef, scope: &Scope, diagnostics: &mut Diagnostics) 
 }
 
 const ACTS: [&str; 10] = [
-    "Set", "Jitter", "Push", "Control", "ActionNoise", "ActionDelay", "SensorNoise", "SensorDelay", "Drop", "Weight",
+    "Set",
+    "Jitter",
+    "Push",
+    "Control",
+    "ActionNoise",
+    "ActionDelay",
+    "SensorNoise",
+    "SensorDelay",
+    "Drop",
+    "Weight",
 ];
 
 fn read_act(
@@ -283,7 +308,8 @@ fn read_act(
             if name == "Set" {
                 return Some(Act::Set { handle, values });
             }
-            let signal = names.scope.catalog.find(&handle).filter(|(_, spec)| spec.kind.width() == values.len());
+            let signal =
+                names.scope.catalog.find(&handle).filter(|(_, spec)| spec.kind.width() == values.len());
             let Some((id, _)) = signal else {
                 let message = format!("`{handle}` is no signal, so that nothing says where it is");
                 diagnostics.error(&items[0].span(), message, "", "use `Set`");
@@ -413,7 +439,8 @@ fn read_sensor(node: &NodeRef, names: &Names<'_>, diagnostics: &mut Diagnostics)
     let part = parts.iter().position(|part| part.name == name.value);
     if part.is_none() {
         let signals = names.scope.catalog.names();
-        let valid: Vec<&str> = signals.into_iter().chain(parts.iter().map(|part| part.name.as_str())).collect();
+        let valid: Vec<&str> =
+            signals.into_iter().chain(parts.iter().map(|part| part.name.as_str())).collect();
         diagnostics.unknown_name(&name.span, "sensor", &name.value, &valid);
     }
     part.map(Sensor::Part)

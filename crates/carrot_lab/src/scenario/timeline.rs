@@ -142,6 +142,7 @@ pub(crate) fn draw(key: RowKey, step: u32, slot: Slot) -> f32 {
         Slot::Sensor(column) => (2, column),
     };
     // Each purpose has blocks of its own: 64 a step, four draws each.
-    let block = (stream as u32) << 30 | step.wrapping_mul(64).wrapping_add((at as u32 / 4) % 64) & 0x3FFF_FFFF;
+    let block =
+        (stream as u32) << 30 | step.wrapping_mul(64).wrapping_add((at as u32 / 4) % 64) & 0x3FFF_FFFF;
     2.0 * unit_f32(key.words(Stream::Perturb, block)[at % 4]) - 1.0
 }

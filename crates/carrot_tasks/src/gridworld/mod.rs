@@ -172,7 +172,8 @@ fn place_tile<const W: usize, const H: usize>(world: &mut World, row: usize, val
     if usize::from(x) >= W || usize::from(y) >= H || (x, y) == (agent.x, agent.y) {
         return;
     }
-    grid.cells[usize::from(x)][usize::from(y)] = Cell::from_code([values[2], values[3], values[4]].map(number));
+    grid.cells[usize::from(x)][usize::from(y)] =
+        Cell::from_code([values[2], values[3], values[4]].map(number));
     let found = Landmarks::find(rules.objective, &grid);
     let old = row_state::<Landmarks>(world, row).copied().unwrap_or(Landmarks::NONE);
     // A door that was opened is the door still, and a ball that is carried the ball.
