@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use carrot_lab::scenario::{
     Played, ScenarioFile, Stage, find_files, junit, mutate, pay, play, replay, run_file, run_files,
 };
-use carrot_lab::{Setup, Source};
+use carrot_lab::{Device, Setup, Source, Trainer};
 use carrot_reward::{Ledger, Revision, RewardModels};
 use carrot_sim::{Intervention, VecEnvConfig};
 
@@ -225,6 +225,40 @@ fn a_curriculum_rises_with_success_and_stays_in_its_range() {
         finals.push(levels);
     }
     assert_eq!(finals[0], finals[1]);
+}
+
+/// A training that is pushed and jittered, in so many shards.
+fn perturbed(shards: usize, recorded: usize) -> Result<Setup, String> {
+    let text = format!(
+        r#"(version: 1, task: "CartPole-v1", batch: (num_envs: 8, num_steps: 16, shards: {shards}), reward: "sparse",
+            perturbations: [
+                (at: 5, do: Set("cart_velocity", 0.5)),
+                (when: "pole_angle > 0.02", do: Jitter("pole_angle", 0.05)),
+            ],
+            learner: Ppo(total_steps: 1024), recording: (envs: {recorded}))"#
+    );
+    Setup::read::<&str>(&Source::new("own.ron", text), &[], Default::default()).map_err(|e| e.to_string())
+}
+
+#[test]
+fn a_perturbed_training_gives_the_same_bits_in_any_number_of_shards() {
+    let observations = |shards: usize| {
+        let mut trainer = Trainer::new(perturbed(shards, 0).unwrap(), Device::Cpu).unwrap();
+        for _ in 0..2 {
+            trainer.update().unwrap();
+        }
+        let rollout = trainer.env().rollout();
+        let seen = rollout.obs[0].f32().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        (seen, rollout.actions.clone())
+    };
+    let one = observations(1);
+    assert!(one == observations(2) && one == observations(4));
+    // Between two observations of an unperturbed cart its speed changes by a push at most.
+    let speeds: Vec<f32> = one.0.chunks(4).map(|row| f32::from_bits(row[1])).collect();
+    let jumps = speeds.windows(9).filter(|pair| (pair[8] - pair[0]).abs() > 0.25).count();
+    assert!(jumps > 0, "nobody was pushed");
+    let refused = perturbed(1, 1).err().unwrap();
+    assert!(refused.contains("cannot be scored again from a recording"), "{refused}");
 }
 
 #[test]

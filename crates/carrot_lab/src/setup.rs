@@ -12,6 +12,7 @@ use carrot_tasks::BuiltTask;
 
 use crate::error::LabError;
 use crate::randomisation::randomise;
+use crate::scenario::{Perturbations, Timeline, read_perturbations};
 
 /// Reward models that a run offers: name and file.
 pub type ModelFiles = BTreeMap<String, PathBuf>;
@@ -37,6 +38,8 @@ pub struct Setup {
     pub models: ModelFiles,
     /// Files beside the scene that the task was built from, by path.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// What happens to every row within an episode.
+    pub(crate) perturbations: Timeline,
 }
 
 /// Folder of a scene's files inside a run.
@@ -87,6 +90,21 @@ impl Setup {
                 diagnostics.error(&place, error.to_string(), "", "choose another learner, or another task");
             }
         }
+        let perturbations = match &scene.perturbations {
+            None => Timeline::default(),
+            Some(node) => {
+                // An edit stands between s' of one step and s of the next, where a recording has one row for both.
+                let keeps_steps =
+                    scene.recording.envs > 0 || learner.as_ref().is_some_and(|l| l.keeps_signals());
+                if keeps_steps {
+                    let help =
+                        "write `recording: (envs: 0)`, and learn with Ppo or Dqn without rewards from models";
+                    let message = "episodes that are perturbed cannot be scored again from a recording";
+                    diagnostics.error(&node.head(), message, "", help);
+                }
+                read_perturbations(node, &task, &graphs, &mut diagnostics)
+            }
+        };
         let farmed_by = task.spec().rewards.iter().find(|r| r.name == reward).and_then(|r| r.farmed_by);
         let setup = learner.map(|learner| Self {
             scene: scene.clone(),
@@ -98,6 +116,7 @@ impl Setup {
             farmed_by,
             models,
             files,
+            perturbations,
         });
         diagnostics.into_result(setup)
     }
@@ -139,6 +158,7 @@ impl Setup {
     pub fn build(&self, config: VecEnvConfig, revision: &Revision) -> Result<VecEnv, SimError> {
         VecEnv::new(self.task.clone(), config, &|app| {
             app.add_plugins(RewardPlugin::new(&self.graphs, &self.kinds, revision));
+            app.add_plugins(Perturbations(self.perturbations.clone()));
         })
     }
 }

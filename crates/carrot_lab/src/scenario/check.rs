@@ -213,7 +213,8 @@ impl<'a> Stage<'a> {
                 let (a, b) = (own.episode(env), self.played[other].episode(env));
                 let steps = self.steps_of(expectation, a.len());
                 let differs = |t: &usize| {
-                    b.len() <= *t || !((wanted[a.start + t] - found[b.start + t]).abs() <= tolerance)
+                    let far = |by: f32| by.abs() > tolerance || by.is_nan();
+                    b.len() <= *t || far(wanted[a.start + t] - found[b.start + t])
                 };
                 let Some(t) = steps.clone().find(differs) else { continue };
                 let seen = found.get(b.start + t).filter(|_| t < b.len());

@@ -40,6 +40,10 @@ pub use check::{Failure, Place, Stage, StepRow, Verdict};
 pub use columns::{Columns, Paid, pay};
 pub use expect::{Check, Expectation, Text};
 pub use file::{Equivalent, ScenarioFile};
+pub(crate) use perturb::Perturbations;
+pub(crate) use rollout::read_perturbations;
+pub(crate) use timeline::Timeline;
+
 pub use mutation::{Fate, MutantFate, MutationScore, mutate};
 pub use play::{Played, play};
 pub use policy::Policy;

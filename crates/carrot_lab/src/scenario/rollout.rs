@@ -5,7 +5,7 @@ use std::path::Path;
 use carrot_reward::expr::Compiled;
 use carrot_reward::{Graph, Scope};
 use carrot_scene::{Diagnostics, NodeRef, Reader, Shape, Spanned};
-use carrot_sim::{ActionSpace, Handle, TaskSpec};
+use carrot_sim::{ActionSpace, Handle, Shard, Task, TaskSpec};
 use std::sync::Arc;
 
 use super::policy::{Policy, idle_action};
@@ -194,6 +194,25 @@ pub(crate) fn read_timeline(
         return Vec::new();
     }
     items.iter().filter_map(|item| read_entry(item, names, policies, diagnostics)).collect()
+}
+
+/// Reads what happens to every row of a training: a timeline whose lines change rows themselves.
+pub(crate) fn read_perturbations(
+    node: &NodeRef,
+    task: &Arc<dyn Task>,
+    rewards: &[Graph],
+    diagnostics: &mut Diagnostics,
+) -> Timeline {
+    let scope = Scope::new(task.spec(), &[]);
+    let handles = Shard::new(task, &|_| {}, 1, 0, 1).handles().to_vec();
+    let folder = Path::new("");
+    let names = Names { task: task.spec(), scope: &scope, handles: &handles, rewards, folder };
+    let entries = read_timeline(node, &names, &mut Vec::new(), diagnostics);
+    if entries.iter().any(|entry| matches!(entry.act, Act::Drive(_))) {
+        let help = "a training perturbs with `Set`, `Jitter` and `Push`";
+        diagnostics.error(&node.head(), "a line here acts on policies, sensors or weights", "", help);
+    }
+    entries.into()
 }
 
 fn read_entry(

@@ -136,13 +136,13 @@ pub(crate) enum Slot {
 
 /// A draw from -1 to 1.
 pub(crate) fn draw(key: RowKey, step: u32, slot: Slot) -> f32 {
-    let (stream, at) = match slot {
+    let (stream, at): (u32, usize) = match slot {
         Slot::Jitter { entry, axis } => (0, 8 * entry + axis % 8),
         Slot::Action(element) => (1, element),
         Slot::Sensor(column) => (2, column),
     };
     // Each purpose has blocks of its own: 64 a step, four draws each.
-    let block =
-        (stream as u32) << 30 | step.wrapping_mul(64).wrapping_add((at as u32 / 4) % 64) & 0x3FFF_FFFF;
+    let within = step.wrapping_mul(64).wrapping_add((at as u32 / 4) % 64) & 0x3FFF_FFFF;
+    let block = (stream << 30) | within;
     2.0 * unit_f32(key.words(Stream::Perturb, block)[at % 4]) - 1.0
 }
