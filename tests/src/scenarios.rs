@@ -235,7 +235,7 @@ fn perturbed(shards: usize, recorded: usize) -> Result<Setup, String> {
                 (at: 5, do: Set("cart_velocity", 0.5)),
                 (when: "pole_angle > 0.02", do: Jitter("pole_angle", 0.05)),
             ],
-            learner: Ppo(total_steps: 1024), recording: (envs: {recorded}))"#
+            learner: Ppo(total_steps: 1024, update_epochs: 1, num_minibatches: 1), recording: (envs: {recorded}))"#
     );
     Setup::read::<&str>(&Source::new("own.ron", text), &[], Default::default()).map_err(|e| e.to_string())
 }

@@ -54,7 +54,7 @@ fn a_file_that_is_no_scenario_is_refused_with_its_place() {
     fs::write(here.path().join("own.ron"), GOOD.replace("total == 1", "totl == 1")).unwrap();
     let (answer, code) = json(here.path(), &["test", "own.ron"]);
     let first = &answer["error"]["diagnostics"][0];
-    assert_eq!((code, &first["line"], &first["column"]), (Some(2), &6.into(), &71.into()), "{first}");
+    assert_eq!((code, &first["line"], &first["column"]), (Some(2), &6.into(), &65.into()), "{first}");
     assert_eq!(first["nearest"], "total");
     fs::create_dir(here.path().join("empty")).unwrap();
     for missing in ["no_such.ron", "empty"] {
