@@ -11,6 +11,8 @@ mod optima;
 mod parity;
 mod replay;
 mod rescoring;
+mod scenario_mistakes;
+mod scenarios;
 mod scenes;
 mod setups;
 mod shards;

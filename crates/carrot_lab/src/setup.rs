@@ -11,6 +11,8 @@ use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
 use carrot_tasks::BuiltTask;
 
 use crate::error::LabError;
+use crate::randomisation::randomise;
+use crate::scenario::{Perturbations, Timeline, read_perturbations};
 
 /// Reward models that a run offers: name and file.
 pub type ModelFiles = BTreeMap<String, PathBuf>;
@@ -36,13 +38,15 @@ pub struct Setup {
     pub models: ModelFiles,
     /// Files beside the scene that the task was built from, by path.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// What happens to every row within an episode.
+    pub(crate) perturbations: Timeline,
 }
 
 /// Folder of a scene's files inside a run.
 const FILES: &str = "files";
 
 /// Where the files that a scene names lie: beside it, and in a run in a folder of their own.
-fn folder_of(scene: &Source) -> PathBuf {
+pub(crate) fn folder_of(scene: &Source) -> PathBuf {
     let beside = Path::new(scene.name()).parent().unwrap_or(Path::new(""));
     if beside.join("meta.json").is_file() { beside.join(FILES) } else { beside.to_owned() }
 }
@@ -68,33 +72,17 @@ impl Setup {
             return diagnostics.into_result(None);
         };
         let BuiltTask { task, files } = built;
-        if let Some(node) = &scene.randomisation {
-            let message = format!("{} takes no randomisation", name.value);
-            diagnostics.error(&node.span(), message, "", "remove it");
-        }
+        let task = match &scene.randomisation {
+            Some(node) => randomise(task, node, &mut diagnostics),
+            None => task,
+        };
         let names: Vec<String> = models.keys().cloned().collect();
         let trained = Some(("reward".to_string(), scene.reward.clone()));
         let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
-        let mut rewards: Vec<(String, NodeRef)> = trained.into_iter().chain(shadows).collect();
-        let mistakes = diagnostics.len();
-        let nodes: Vec<NodeRef> = rewards.iter().map(|(_, node)| node.clone()).collect();
-        let machines =
-            carrot_reward::declared_machines(&nodes, &Scope::new(task.spec(), &names), &mut diagnostics);
-        let task = carrot_reward::track(task, machines);
-        if diagnostics.len() > mistakes {
-            // The rewards read what the machines would have been; one complaint about each is enough.
-            rewards.clear();
-        }
-        let scope = Scope::new(task.spec(), &names);
+        let rewards: Vec<(String, NodeRef)> = trained.into_iter().chain(shadows).collect();
         let kinds = KindRegistry::standard();
-        let mut columns = 0;
-        let mut graphs = Vec::new();
+        let (task, graphs) = read_rewards(task, &rewards, &names, &kinds, &mut diagnostics);
         let reward = reward_name(&scene.reward);
-        for (graph_name, node) in rewards {
-            let graph =
-                read_graph(&graph_name, &node, task.as_ref(), &kinds, &scope, &mut columns, &mut diagnostics);
-            graphs.extend(graph);
-        }
         if let (Some(learner), Some(graph)) = (&learner, graphs.first()) {
             graph.check_gamma(learner.gamma(), &mut diagnostics);
             if let Err(error) = learner.check_task(task.as_ref(), graph) {
@@ -102,6 +90,21 @@ impl Setup {
                 diagnostics.error(&place, error.to_string(), "", "choose another learner, or another task");
             }
         }
+        let perturbations = match &scene.perturbations {
+            None => Timeline::default(),
+            Some(node) => {
+                // An edit stands between s' of one step and s of the next, where a recording has one row for both.
+                let keeps_steps =
+                    scene.recording.envs > 0 || learner.as_ref().is_some_and(|l| l.keeps_signals());
+                if keeps_steps {
+                    let help =
+                        "write `recording: (envs: 0)`, and learn with Ppo or Dqn without rewards from models";
+                    let message = "episodes that are perturbed cannot be scored again from a recording";
+                    diagnostics.error(&node.head(), message, "", help);
+                }
+                read_perturbations(node, &task, &graphs, &mut diagnostics)
+            }
+        };
         let farmed_by = task.spec().rewards.iter().find(|r| r.name == reward).and_then(|r| r.farmed_by);
         let setup = learner.map(|learner| Self {
             scene: scene.clone(),
@@ -113,6 +116,7 @@ impl Setup {
             farmed_by,
             models,
             files,
+            perturbations,
         });
         diagnostics.into_result(setup)
     }
@@ -154,12 +158,41 @@ impl Setup {
     pub fn build(&self, config: VecEnvConfig, revision: &Revision) -> Result<VecEnv, SimError> {
         VecEnv::new(self.task.clone(), config, &|app| {
             app.add_plugins(RewardPlugin::new(&self.graphs, &self.kinds, revision));
+            app.add_plugins(Perturbations(self.perturbations.clone()));
         })
     }
 }
 
+/// Reads rewards by name or written out, the trained one first: their graphs, and the task with the machines that they
+/// declare.
+pub(crate) fn read_rewards(
+    task: Arc<dyn Task>,
+    rewards: &[(String, NodeRef)],
+    models: &[String],
+    kinds: &KindRegistry,
+    diagnostics: &mut Diagnostics,
+) -> (Arc<dyn Task>, Vec<Graph>) {
+    let mistakes = diagnostics.len();
+    let nodes: Vec<NodeRef> = rewards.iter().map(|(_, node)| node.clone()).collect();
+    let machines = carrot_reward::declared_machines(&nodes, &Scope::new(task.spec(), models), diagnostics);
+    let task = carrot_reward::track(task, machines);
+    if diagnostics.len() > mistakes {
+        // The rewards read what the machines would have been; one complaint about each is enough.
+        return (task, Vec::new());
+    }
+    let scope = Scope::new(task.spec(), models);
+    let mut columns = 0;
+    let graphs = rewards
+        .iter()
+        .filter_map(|(name, node)| {
+            read_graph(name, node, task.as_ref(), kinds, &scope, &mut columns, diagnostics)
+        })
+        .collect();
+    (task, graphs)
+}
+
 /// The name of a default reward: in quotes, or bare as in `reward=sparse` on the command line.
-fn default_name(node: &NodeRef) -> Option<Spanned<String>> {
+pub(crate) fn default_name(node: &NodeRef) -> Option<Spanned<String>> {
     let bare =
         || node.variant().filter(|(_, arguments)| arguments.shape() == Shape::Unit).map(|(name, _)| name);
     node.string().or_else(bare)

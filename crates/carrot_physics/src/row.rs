@@ -28,6 +28,8 @@ pub struct PhysicsRow {
     pub(crate) contacts: Vec<ContactTotals>,
     pub(crate) motors: Vec<MotorTotals>,
     pub(crate) diverged: bool,
+    /// Share of its greatest force that each motor has.
+    pub(crate) strength: f32,
     /// Velocity of each motor before the running substep.
     velocities: Vec<f32>,
 }
@@ -39,6 +41,7 @@ impl PhysicsRow {
             contacts: vec![ContactTotals::default(); template.watches.len()],
             motors: vec![MotorTotals::default(); template.motors.len()],
             diverged: false,
+            strength: 1.0,
             velocities: vec![0.0; template.motors.len()],
             template,
         }
@@ -55,6 +58,7 @@ impl PhysicsRow {
         self.contacts.fill(ContactTotals::default());
         self.motors.fill(MotorTotals::default());
         self.diverged = false;
+        self.strength = 1.0;
     }
 
     /// Advances by `decimation` substeps of `physics_dt` seconds, and accumulates contacts and work over them.
@@ -137,9 +141,10 @@ impl PhysicsRow {
             return;
         }
         let Motor { joint, axis, drive, max_force } = self.template.motors[motor.0];
+        let max_force = max_force * self.strength;
         let set = |motor: &mut JointMotor| match drive {
-            Drive::Velocity => motor.target_vel = target,
-            Drive::Position { .. } => motor.target_pos = target,
+            Drive::Velocity => (motor.target_vel, motor.max_force) = (target, max_force),
+            Drive::Position { .. } => (motor.target_pos, motor.max_force) = (target, max_force),
             Drive::Force { damping: 0.0 } => {
                 // A velocity that is never reached takes all of the force there is.
                 motor.target_vel = UNREACHABLE.copysign(target);
@@ -195,6 +200,62 @@ impl PhysicsRow {
             && displacement.is_finite()
         {
             link.joint.data.motors[axis].target_pos = displacement;
+        }
+    }
+
+    // Changes of the scene itself, until the next reset.
+
+    /// Sets gravity along z (m/s^2), negative downwards.
+    ///
+    /// A number that is not finite marks the row as diverged; so below.
+    pub fn set_gravity(&mut self, gravity: f32) {
+        self.diverged |= !gravity.is_finite();
+        if gravity.is_finite() {
+            self.world.gravity = vector([0.0, 0.0, gravity]);
+        }
+    }
+
+    /// Gives every motor this share of its greatest force, from its next command on.
+    pub fn set_motor_strength(&mut self, share: f32) {
+        self.diverged |= !share.is_finite();
+        if share.is_finite() {
+            self.strength = share.max(0.0);
+        }
+    }
+
+    /// Gives every solid part this share of its first friction.
+    pub fn set_friction(&mut self, share: f32) {
+        self.diverged |= !share.is_finite();
+        if share.is_finite() {
+            for (handle, first) in self.template.world.colliders.iter() {
+                if let Some(collider) = self.world.colliders.get_mut(handle) {
+                    collider.set_friction(first.friction() * share.max(0.0));
+                }
+            }
+        }
+    }
+
+    /// Gives a body this share of its first mass; no less than a thousandth, which physics can still work with.
+    pub fn set_mass(&mut self, body: BodyId, share: f32) {
+        self.diverged |= !share.is_finite();
+        let first = &self.template.world;
+        let Some(parts) = first.bodies.get(body.0).filter(|_| share.is_finite()) else { return };
+        for &handle in parts.colliders() {
+            if let (Some(first), Some(own)) =
+                (first.colliders.get(handle), self.world.colliders.get_mut(handle))
+            {
+                own.set_mass(first.mass() * share.max(1e-3));
+            }
+        }
+    }
+
+    /// Pushes a body's centre of mass with a force (N) from now on, in place of any other; none with zero.
+    pub fn set_force(&mut self, body: BodyId, force: [f32; 3]) {
+        let is_finite = force.iter().all(|value| value.is_finite());
+        self.diverged |= !is_finite;
+        if let Some(body) = self.world.bodies.get_mut(body.0).filter(|_| is_finite) {
+            body.reset_forces(true);
+            body.add_force(vector(force), true);
         }
     }
 

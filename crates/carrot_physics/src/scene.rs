@@ -156,6 +156,11 @@ impl Template {
         at.map_or("", |at| &self.bodies.names[at])
     }
 
+    /// The bodies that move, in order of insertion, with their names.
+    pub fn moving(&self) -> impl Iterator<Item = (BodyId, &str)> {
+        self.dynamic.iter().map(|&handle| (BodyId(handle), self.body_name(BodyId(handle))))
+    }
+
     /// Every collider, in order of insertion.
     pub fn shapes(&self) -> &[PlacedShape] {
         &self.shapes

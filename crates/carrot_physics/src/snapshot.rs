@@ -1,6 +1,6 @@
 //! The whole state of a row as bytes, exact to the bit.
 //!
-//! What never changes after a scene is built (gravity, solver settings, the empty sets) is left out and comes
+//! What never changes after a scene is built (solver settings, the empty sets) is left out and comes
 //! from the row's own template, so a snapshot can be restored only into a row of the same scene.
 
 use rapier3d::prelude::{
@@ -9,6 +9,7 @@ use rapier3d::prelude::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::convert::{array, vector};
 use crate::error::PhysicsError;
 use crate::row::PhysicsRow;
 use crate::totals::{ContactTotals, MotorTotals};
@@ -25,6 +26,8 @@ struct StateRef<'a> {
     contacts: &'a [ContactTotals],
     motors: &'a [MotorTotals],
     diverged: bool,
+    gravity: [f32; 3],
+    strength: f32,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +42,8 @@ struct State {
     contacts: Vec<ContactTotals>,
     motors: Vec<MotorTotals>,
     diverged: bool,
+    gravity: [f32; 3],
+    strength: f32,
 }
 
 impl PhysicsRow {
@@ -58,6 +63,8 @@ impl PhysicsRow {
             contacts: &self.contacts,
             motors: &self.motors,
             diverged: self.diverged,
+            gravity: array(self.world.gravity),
+            strength: self.strength,
         };
         postcard::to_allocvec(&state).map_err(PhysicsError::WriteSnapshot)
     }
@@ -101,6 +108,8 @@ impl PhysicsRow {
         self.contacts = state.contacts;
         self.motors = state.motors;
         self.diverged = state.diverged;
+        self.world.gravity = vector(state.gravity);
+        self.strength = state.strength;
         Ok(())
     }
 }

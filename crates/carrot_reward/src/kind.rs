@@ -120,6 +120,13 @@ impl Scope {
         }
     }
 
+    /// The scope of a text that reads other signals than those of a task, such as what rewards paid; a signal may be
+    /// named like a call: `paid(goal)`.
+    #[must_use]
+    pub fn with_catalog(&self, catalog: SignalCatalog) -> Self {
+        Self { catalog, actions: Vec::new(), models: Vec::new(), ..self.clone() }
+    }
+
     /// Reads a field that names a signal; a wrong name is reported with the nearest one.
     pub fn signal(&self, reader: &mut Reader<'_>, field: &str) -> Option<SignalRef> {
         let name = reader.spanned::<String>(field)?;

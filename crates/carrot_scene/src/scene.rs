@@ -33,8 +33,10 @@ pub struct SceneSpec {
     pub task: TaskSpec,
     /// How many envs, and how they are cut into rollouts and shards.
     pub batch: BatchSpec,
-    /// What the task draws anew in each episode. Open: the task reads it.
+    /// What is drawn anew in each episode. Open: the owner of randomisation reads it.
     pub randomisation: Option<NodeRef>,
+    /// What happens to every row within an episode. Open: the owner of timelines reads it.
+    pub perturbations: Option<NodeRef>,
     /// The reward that is trained on. Open: the reward graph's owner reads it.
     pub reward: NodeRef,
     /// Rewards that only watch, by name, in the order written. Open like `reward`.
@@ -128,6 +130,7 @@ impl SceneSpec {
         let task = reader.required_node("task");
         let batch = reader.required_node("batch");
         let randomisation = reader.node("randomisation");
+        let perturbations = reader.node("perturbations");
         let reward = reader.required_node("reward");
         let shadows = reader.node("shadows");
         let learner = reader.node("learner");
@@ -151,6 +154,7 @@ impl SceneSpec {
             task: task?,
             batch: batch?,
             randomisation,
+            perturbations,
             reward: reward?,
             shadows: shadows?,
             learner,
@@ -198,7 +202,8 @@ fn read_shadows(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<Vec<(Sp
 }
 
 impl TaskSpec {
-    fn read(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<Self> {
+    /// Reads a name, or `Task(name: "..", params: (..))`.
+    pub fn read(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<Self> {
         if let Some(name) = node.string() {
             return Some(Self { name, params: None });
         }

@@ -1,5 +1,8 @@
 //! Interventions: what a script or a hand may change in a row, by named handles of the task.
 
+use std::fmt;
+use std::sync::Arc;
+
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -8,18 +11,24 @@ use crate::signal::Signals;
 use crate::step::Observe;
 
 /// Sets a handle of one row.
-pub type SetHandle = fn(&mut World, usize, &[f32]);
+pub(crate) type SetHandle = Arc<dyn Fn(&mut World, usize, &[f32]) + Send + Sync>;
 
 /// Something of a row that may be set from outside.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct Handle {
     /// Name, often that of a signal.
-    pub name: &'static str,
+    pub name: String,
     /// What it sets, with unit.
-    pub about: &'static str,
+    pub about: String,
     /// Numbers it takes.
     pub width: usize,
     pub(crate) set: SetHandle,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({}, {})", self.name, self.width)
+    }
 }
 
 /// The handles of a task.
@@ -37,26 +46,40 @@ pub struct Intervention {
     pub values: Vec<f32>,
 }
 
-/// Edits that wait for the next step.
+/// Edits that wait for the next `Intervene`.
 #[derive(Resource, Debug, Clone, Default)]
-pub(crate) struct Pending(pub(crate) Vec<Intervention>);
+pub struct PendingEdits(pub(crate) Vec<Intervention>);
 
-/// Makes the pending edits, then measures the touched rows into `before`.
-pub(crate) fn intervene(world: &mut World) {
-    let pending = std::mem::take(&mut world.resource_mut::<Pending>().0);
-    if pending.is_empty() {
-        return;
+impl PendingEdits {
+    /// Adds an edit, by a system that runs before `Intervene`. The handle must exist and the values be as many as it
+    /// takes; any other edit changes nothing.
+    pub fn push(&mut self, edit: Intervention) {
+        self.0.push(edit);
     }
+}
+
+/// Makes the pending edits without measuring; gives the touched rows, each once.
+pub(crate) fn make_edits(world: &mut World) -> Vec<u32> {
     let mut rows = Vec::new();
-    for edit in pending {
-        let handle = world.resource::<Handles>().0.iter().find(|h| h.name == edit.handle).copied();
-        if let Some(handle) = handle {
-            (handle.set)(world, edit.row, &edit.values);
+    for edit in std::mem::take(&mut world.resource_mut::<PendingEdits>().0) {
+        let handles = &world.resource::<Handles>().0;
+        let handle = handles.iter().find(|h| h.name == edit.handle && h.width == edit.values.len());
+        if let Some(set) = handle.map(|handle| handle.set.clone()) {
+            set(world, edit.row, &edit.values);
             rows.push(edit.row as u32);
         }
     }
     rows.sort_unstable();
     rows.dedup();
+    rows
+}
+
+/// Makes the pending edits, then measures the touched rows into `before`.
+pub(crate) fn intervene(world: &mut World) {
+    if world.resource::<PendingEdits>().0.is_empty() {
+        return;
+    }
+    let rows = make_edits(world);
     observe_rows(world, rows);
 }
 

@@ -32,7 +32,7 @@ pub use episode::{
 pub use error::SimError;
 pub use frame::{Body, Camera, Drawing, Frame, Shape, Tiles};
 pub use goal::GoalSpec;
-pub use intervention::{Handle, Intervention};
+pub use intervention::{Handle, Intervention, PendingEdits};
 pub use mdp::{Mdp, MdpError};
 pub use rollout::{EndRecord, Rollout, SignalLog};
 pub use row::{
@@ -44,6 +44,6 @@ pub use shard::Shard;
 pub use signal::{SignalCatalog, SignalId, SignalKind, SignalSpec, SignalView, Signals};
 pub use snapshot::RowSnapshot;
 pub use space::{ActionSpace, Element, ObsPart};
-pub use step::{Observe, Restart, Step, StepSystems};
+pub use step::{Observe, Prepare, Restart, Step, StepSystems, Vary};
 pub use task::{BatchApp, DefaultReward, Script, ScriptFn, ScriptView, Task, TaskSpec, random_action};
 pub use vec_env::{BatchSnapshot, VecEnv, VecEnvConfig};

@@ -27,6 +27,8 @@ pub enum Stream {
     Learner = 4,
     /// Scripted and random behaviours.
     Script = 5,
+    /// Perturbations: drawn scene fields, jitter, noise of scripted scenarios.
+    Perturb = 6,
 }
 
 /// The key under which a row draws: run seed, global env id and episode.

@@ -9,20 +9,23 @@ use crate::batch::{Observations, PartData, PartSliceMut, StepOut};
 use crate::episode::{self, ActionSignals, Actions, EndedRows, Ends, FaultLog, Faults, MaxSteps, RawColumns};
 use crate::error::SimError;
 use crate::frame::{Frame, Watch, draw_row, record_frames};
-use crate::intervention::{Handles, Intervention, Pending, intervene, observe_rows};
+use crate::intervention::{Handle, Handles, Intervention, PendingEdits, intervene, make_edits, observe_rows};
 use crate::rollout::EndRecord;
 use crate::row::{ActiveRows, EnvId, Episode, RowEntities, RunSeed, StepCount};
 use crate::signal::Signals;
 use crate::snapshot::{RowCodecs, RowSnapshot};
 use crate::space::{ActionSpace, ObsPart};
-use crate::step::{BatchSystems, Observe, Restart, Step, StepSystems, add_schedules};
+use crate::step::{BatchSystems, Observe, Prepare, Restart, Step, StepSystems, Vary, add_schedules};
 use crate::task::{BatchApp, Task, TaskPlugin};
 
 /// A block of rows with its world.
 pub struct Shard {
     world: World,
+    prepare: Option<Schedule>,
+    is_prepared: bool,
     step: Schedule,
     restart: Schedule,
+    vary: Option<Schedule>,
     space: ActionSpace,
     rows: Vec<Entity>,
     first_env: usize,
@@ -57,7 +60,7 @@ impl Plugin for SimPlugin {
         world.insert_resource(ActiveRows::all(self.rows));
         world.init_resource::<RowCodecs>();
         world.init_resource::<Handles>();
-        world.init_resource::<Pending>();
+        world.init_resource::<PendingEdits>();
         world.init_resource::<Faults>();
         world.init_resource::<FaultLog>();
         world.init_resource::<EndedRows>();
@@ -124,12 +127,17 @@ impl Shard {
         let keys = world.query();
         // Taking a schedule out of the world and putting it back at every step costs more than a system does.
         let mut schedules = world.resource_mut::<Schedules>();
+        let prepare = schedules.remove(Prepare).filter(|schedule| schedule.systems_len() > 0);
+        let vary = schedules.remove(Vary).filter(|schedule| schedule.systems_len() > 0);
         let step = schedules.remove(Step).unwrap_or_default();
         let restart = schedules.remove(Restart).unwrap_or_default();
         Self {
             world,
+            prepare,
+            is_prepared: false,
             step,
             restart,
+            vary,
             space: spec.action.clone(),
             rows: entities,
             first_env,
@@ -168,14 +176,37 @@ impl Shard {
             None => ActiveRows::all(total),
         };
         self.restart.run(&mut self.world);
+        if let Some(vary) = &mut self.vary {
+            vary.run(&mut self.world);
+            make_edits(&mut self.world);
+        }
         self.world.run_schedule(Observe);
         self.world.resource_mut::<Signals>().measure_into_now(true);
         self.world.resource_mut::<ActiveRows>().take_list().unwrap_or_default()
     }
 
+    /// Runs [`Prepare`] and makes the edits that wait, unless that has been done for the next step; says whether there
+    /// was anything to do.
+    pub(crate) fn prepare(&mut self) -> bool {
+        if !std::mem::replace(&mut self.is_prepared, true)
+            && let Some(prepare) = &mut self.prepare
+        {
+            prepare.run(&mut self.world);
+        }
+        let has_edits = !self.world.resource::<PendingEdits>().0.is_empty();
+        if has_edits {
+            intervene(&mut self.world);
+        }
+        has_edits
+    }
+
     /// One step of every row; ended rows begin a new episode when `autoreset` is set.
     pub(crate) fn step(&mut self, t: u32, actions: &[f32], autoreset: bool, out: &mut StepOut<'_>) {
         out.actions.copy_from_slice(actions);
+        if self.prepare.is_some() {
+            self.prepare();
+        }
+        self.is_prepared = false;
         self.take_actions(actions);
         self.step.run(&mut self.world);
         self.write_step(out);
@@ -274,12 +305,17 @@ impl Shard {
         Ok(())
     }
 
+    /// What may be set in a row, by name.
+    pub fn handles(&self) -> &[Handle] {
+        &self.world.resource::<Handles>().0
+    }
+
     /// Queues an edit for the start of the next step.
     pub fn intervene(&mut self, edit: Intervention) -> Result<(), SimError> {
         self.entity(edit.row)?;
-        let handles = &self.world.resource::<Handles>().0;
+        let handles = self.handles();
         let Some(handle) = handles.iter().find(|h| h.name == edit.handle) else {
-            let known: Vec<_> = handles.iter().map(|h| h.name).collect();
+            let known: Vec<_> = handles.iter().map(|h| h.name.as_str()).collect();
             return Err(SimError::NoSuchHandle { given: edit.handle, known: known.join(", ") });
         };
         if edit.values.len() != handle.width || edit.values.iter().any(|v| !v.is_finite()) {
@@ -289,7 +325,7 @@ impl Shard {
                 given: edit.values,
             });
         }
-        self.world.resource_mut::<Pending>().0.push(edit);
+        self.world.resource_mut::<PendingEdits>().0.push(edit);
         Ok(())
     }
 

@@ -1,8 +1,10 @@
 //! One step: the schedules, their sets, and what each set may read and write.
 //!
 //! ```text
+//! Prepare: perturbations queue edits of the present state
 //! Step:   Intervene -> Act -> Simulate -> Measure -> Track -> Terminate -> Reward -> Record -> Sense
 //! Restart: fresh state of the listed rows
+//! Vary:    edits of that state, before anybody looks
 //! Observe: Measure -> Track -> Sense of the listed rows, into `before`
 //! ```
 //!
@@ -17,6 +19,11 @@ use bevy_app::App;
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings, ScheduleLabel, SingleThreadedExecutor};
 
+/// Before a step: systems that queue edits of the present state, which are made at once, so that whoever acts next
+/// sees them. Runs once per step, at its beginning or when [`crate::VecEnv::prepare`] asks for it.
+#[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Prepare;
+
 /// One control step of every row.
 #[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Step;
@@ -24,6 +31,11 @@ pub struct Step;
 /// Fresh state for the rows of [`crate::ActiveRows`]: a new episode of each.
 #[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Restart;
+
+/// Queues edits of the fresh state of the rows of [`crate::ActiveRows`], which are made before it is measured: what is
+/// drawn anew in each episode.
+#[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Vary;
 
 /// Measures and senses the rows of [`crate::ActiveRows`] into the `before` buffer.
 #[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
@@ -84,7 +96,11 @@ pub(crate) fn add_schedules(app: &mut App) {
     );
     let mut observe = strict(Observe);
     observe.configure_sets((ClearActions, Measure, Track, Sense).chain());
-    app.add_schedule(step).add_schedule(strict(Restart)).add_schedule(observe);
+    app.add_schedule(strict(Prepare))
+        .add_schedule(strict(Vary))
+        .add_schedule(step)
+        .add_schedule(strict(Restart))
+        .add_schedule(observe);
 }
 
 fn strict(label: impl ScheduleLabel) -> Schedule {

@@ -1,5 +1,7 @@
 //! What a task is: its specification, and the verbs with which its plugin joins a batch.
 
+use std::sync::Arc;
+
 use bevy_app::{App, Plugin};
 use bevy_ecs::component::Mutable;
 use bevy_ecs::prelude::*;
@@ -11,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::episode::{CAUSE_FAULT, CAUSE_NONE, CAUSE_TASK, CAUSE_TIME_LIMIT, Cause};
 use crate::frame::{Camera, DrawRow, Drawing};
 use crate::goal::GoalSpec;
-use crate::intervention::{Handle, Handles, SetHandle};
+use crate::intervention::{Handle, Handles};
 use crate::mdp::{Mdp, MdpError};
 use crate::seed::{RowKey, Stream};
 use crate::signal::{SignalCatalog, SignalKind, SignalSpec, SignalView};
@@ -238,10 +240,10 @@ pub trait BatchApp {
     /// Names something that scripts and hands may set.
     fn add_handle(
         &mut self,
-        name: &'static str,
-        about: &'static str,
+        name: &str,
+        about: &str,
         width: usize,
-        set: SetHandle,
+        set: impl Fn(&mut World, usize, &[f32]) + Send + Sync + 'static,
     ) -> &mut Self;
 }
 
@@ -294,18 +296,19 @@ impl BatchApp for App {
 
     fn add_handle(
         &mut self,
-        name: &'static str,
-        about: &'static str,
+        name: &str,
+        about: &str,
         width: usize,
-        set: SetHandle,
+        set: impl Fn(&mut World, usize, &[f32]) + Send + Sync + 'static,
     ) -> &mut Self {
-        self.world_mut().get_resource_or_init::<Handles>().0.push(Handle { name, about, width, set });
+        let handle = Handle { name: name.into(), about: about.into(), width, set: Arc::new(set) };
+        self.world_mut().get_resource_or_init::<Handles>().0.push(handle);
         self
     }
 }
 
 /// The task's side of a shard, as a Bevy plugin.
-pub(crate) struct TaskPlugin(pub(crate) std::sync::Arc<dyn Task>);
+pub(crate) struct TaskPlugin(pub(crate) Arc<dyn Task>);
 
 impl Plugin for TaskPlugin {
     fn build(&self, app: &mut App) {

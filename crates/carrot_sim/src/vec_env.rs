@@ -202,6 +202,16 @@ impl VecEnv {
         self.refresh_start();
     }
 
+    /// Makes the edits that wait, and those of perturbations, before the next actions are chosen: whoever looks now
+    /// sees the state that the next step begins with. A step does it by itself where nobody looks before.
+    pub fn prepare(&mut self) {
+        let edited = self.shards.iter_mut().fold(false, |edited, shard| shard.prepare() | edited);
+        if edited {
+            self.refresh_obs();
+            self.refresh_start();
+        }
+    }
+
     /// One step of every row with actions `[N, A]`, written at the rollout's next step.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use carrot_sim::Task;
 pub mod control;
 mod drawing;
 pub mod gridworld;
+mod knobs;
 pub mod manipulation;
 pub mod math;
 mod params;

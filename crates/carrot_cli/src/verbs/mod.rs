@@ -15,6 +15,7 @@ mod resume;
 mod reward;
 mod robot;
 mod tasks;
+mod test;
 mod train;
 mod vlm;
 
@@ -37,6 +38,8 @@ pub(crate) enum Verb {
     Reward(reward::Reward),
     /// Play a task's scripts under its rewards: which one pays a failure more than the expert?
     Audit(audit::Audit),
+    /// Run scenarios: do rewards pay what is expected of them?
+    Test(test::Test),
     /// Train an agent as a scene says
     Train(train::Train),
     /// Go on with a run that was stopped or killed
@@ -76,6 +79,7 @@ impl Verb {
             Self::Kinds(verb) => verb.run(output),
             Self::Reward(verb) => verb.run(output),
             Self::Audit(verb) => verb.run(output),
+            Self::Test(verb) => verb.run(output),
             Self::Train(verb) => verb.run(output),
             Self::Resume(verb) => verb.run(output),
             Self::Eval(verb) => verb.run(output),

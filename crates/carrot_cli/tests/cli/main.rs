@@ -4,6 +4,7 @@
 mod kills;
 mod mistakes;
 mod runs;
+mod scenarios;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -46,12 +47,13 @@ fn entries(folder: &Path) -> Vec<String> {
     names
 }
 
-const VERBS: [&[&str]; 18] = [
+const VERBS: [&[&str]; 19] = [
     &["tasks", "list"],
     &["tasks", "show"],
     &["kinds", "list"],
     &["kinds", "show"],
     &["reward", "grammar"],
+    &["test"],
     &["train"],
     &["resume"],
     &["eval"],

@@ -15,6 +15,9 @@ const AT_MARGIN: f32 = 0.1;
 
 impl Lowering<'_> {
     pub(super) fn call(&mut self, name: &Name, arguments: &[Expr], expr: &Expr, at: At) -> Lowered {
+        if let Some(signal) = self.called_signal(name, arguments) {
+            return self.name(&signal, expr, at);
+        }
         match (name.text.as_str(), arguments) {
             ("prev", [x]) => self.before(x, at),
             ("delta", [x]) => self.delta(x, at),
@@ -98,6 +101,16 @@ impl Lowering<'_> {
             ("cause", [cause]) => self.cause(cause, expr, at),
             _ => Err(refused(name, arguments.len())),
         }
+    }
+
+    /// The call as one name, where signals of this scope are named like calls: `paid(goal)`.
+    fn called_signal(&self, name: &Name, arguments: &[Expr]) -> Option<String> {
+        let opening = format!("{}(", name.text);
+        if !self.scope.catalog.iter().any(|(_, signal)| signal.name.starts_with(&opening)) {
+            return None;
+        }
+        let spelled = arguments.iter().map(spelled).collect::<Option<Vec<_>>>()?;
+        Some(format!("{opening}{})", spelled.join(", ")))
     }
 
     fn before(&mut self, x: &Expr, at: At) -> Lowered {
@@ -313,6 +326,15 @@ impl Lowering<'_> {
             Some(cause) => self.end(Op::Cause(cause as carrot_sim::Cause), expr, at),
             None => Err(Mistake::unknown(&argument.range, "cause", given, causes.clone())),
         }
+    }
+}
+
+/// A name with its axes, as it was written.
+fn spelled(expr: &Expr) -> Option<String> {
+    match &expr.form {
+        Form::Name(name) => Some(name.clone()),
+        Form::Axis(of, axis) => Some(format!("{}.{}", spelled(of)?, axis.text)),
+        _ => None,
     }
 }
 

@@ -128,7 +128,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn name(&mut self, name: &str, expr: &Expr, at: At) -> Lowered {
+    pub(super) fn name(&mut self, name: &str, expr: &Expr, at: At) -> Lowered {
         if let Some(own) = self.lets.iter().find(|own| own.name == name) {
             return if at == At::Now { Ok(own.now.clone()) } else { own.before.clone() };
         }

@@ -7,6 +7,7 @@ use carrot_physics::{PhysicsRow, Template};
 use carrot_sim::{App, BatchApp, Body, ColumnMut, FaultSource, Faults, SignalId, Signals, StepSystems};
 
 use crate::drawing::draw_collider;
+use crate::knobs::add_physics_handles;
 
 /// How a step is divided.
 #[derive(Resource, Debug, Clone, Copy)]
@@ -19,6 +20,7 @@ pub(super) struct Substeps {
 
 /// Adds a physics world to every row, and steps it.
 pub(super) fn add_physics(app: &mut App, template: Arc<Template>, substeps: Substeps) {
+    add_physics_handles(app, &template);
     app.insert_resource(substeps)
         .add_own_row_state(
             move || template.row(),

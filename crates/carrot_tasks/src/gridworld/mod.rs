@@ -127,6 +127,12 @@ impl<const W: usize, const H: usize> Plugin for Gridworld<W, H> {
                     set_row_state(world, row, Agent { direction, ..agent });
                 }
             });
+        app.add_handle(
+            "tile",
+            "Column, row, then MiniGrid's (object, colour, state) that shall lie there; object 1 removes what lies there.",
+            5,
+            place_tile::<W, H>,
+        );
         if self.rules.hazard == Hazard::Obstacles {
             app.add_row_state(Collided(false));
         } else {
@@ -151,6 +157,38 @@ fn place_agent<const W: usize, const H: usize>(world: &mut World, row: usize, va
     if let Some(agent) = agent.filter(|_| free) {
         set_row_state(world, row, Agent { x: x as u8, y: y as u8, ..agent });
     }
+}
+
+/// Puts a thing on a tile, or takes it away; the tile of the agent and those outside stay as they are.
+fn place_tile<const W: usize, const H: usize>(world: &mut World, row: usize, values: &[f32]) {
+    let Some(rules) = world.get_resource::<Rules<W, H>>().copied() else { return };
+    let number = |value: f32| value.round().clamp(0.0, 255.0) as u8;
+    let (x, y) = (number(values[0]), number(values[1]));
+    let (Some(mut grid), Some(agent)) =
+        (row_state::<Grid<W, H>>(world, row).copied(), row_state::<Agent>(world, row).copied())
+    else {
+        return;
+    };
+    if usize::from(x) >= W || usize::from(y) >= H || (x, y) == (agent.x, agent.y) {
+        return;
+    }
+    grid.cells[usize::from(x)][usize::from(y)] =
+        Cell::from_code([values[2], values[3], values[4]].map(number));
+    let found = Landmarks::find(rules.objective, &grid);
+    let old = row_state::<Landmarks>(world, row).copied().unwrap_or(Landmarks::NONE);
+    // A door that was opened is the door still, and a ball that is carried the ball.
+    let [x, y] = old.door;
+    let is_door = grid.get(x.into(), y.into()).object() == object::DOOR;
+    let door = if is_door { old.door } else { found.door };
+    let goal = match rules.objective {
+        Objective::OpenDoor => door,
+        _ if found.goal == Landmarks::NONE.goal => old.goal,
+        _ => found.goal,
+    };
+    let marks = Landmarks { goal, door, ..found };
+    set_row_state(world, row, grid);
+    set_row_state(world, row, marks);
+    set_row_state(world, row, Distances::to(goal, &grid));
 }
 
 fn place_layout<const W: usize, const H: usize>(world: &mut World, row: usize, values: &[f32]) {

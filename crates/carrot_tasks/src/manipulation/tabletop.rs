@@ -14,6 +14,7 @@ use super::goal::{Goal, GoalJudge};
 use super::manipulator::{JOINT_PREFIX, Manipulator, ManipulatorSpec};
 use super::signals::{TOOL, write};
 use crate::drawing::draw_collider;
+use crate::knobs::add_physics_handles;
 
 /// Substeps per control step.
 pub const DECIMATION: u32 = HandSpec::DECIMATION;
@@ -60,6 +61,7 @@ impl Tabletop {
         let measured = || (measure_tool, measure).chain().in_set(StepSystems::Measure);
         app.add_systems(Step, measured()).add_systems(Observe, measured());
         let template = self.template.clone();
+        add_physics_handles(app, &template);
         app.insert_resource(self.manipulator.clone())
             .insert_resource(Sensed::new(signals, observed))
             .insert_resource(JointColumns::new(signals, &self.manipulator))
