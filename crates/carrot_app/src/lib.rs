@@ -2,7 +2,7 @@
 //!
 //! [`session`] is what a person looks at, without any graphics. [`desk`] holds it between two frames and does what
 //! every [`action::Action`] asks for. [`panels`] are functions of data, [`views`] makes that data, [`layout`] puts
-//! the panels together.
+//! the panels together. [`window`] lends all of it a screen.
 
 pub mod action;
 pub mod desk;
@@ -20,3 +20,4 @@ pub mod solid;
 pub mod theme;
 pub mod tiles;
 pub mod views;
+pub mod window;

@@ -36,6 +36,7 @@ pub(crate) fn run() -> Outcome {
         ("clippy", has("clippy").then(|| clippy(&left_out))),
         // Whoever reads the log of a red CI wants all failures, not the first.
         ("test", Some(own(&["test", "--no-fail-fast"]))),
+        ("tour", Some(own(&["tour", "--small"]))),
     ];
 
     let start = Instant::now();
