@@ -65,6 +65,34 @@ pub struct Tiles {
     pub visible: Vec<bool>,
 }
 
+/// From where a task is looked at. Tiles need none: they are seen from straight above.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Camera {
+    /// Where it is, in metres.
+    pub eye: [f32; 3],
+    /// What is in the middle of the picture.
+    pub target: [f32; 3],
+    /// The height that a camera without perspective sees, in metres; `None` sees in perspective, 40 degrees.
+    pub height: Option<f32>,
+}
+
+impl Camera {
+    /// Sees a plane of x and z from the side, without perspective.
+    pub const fn beside(target: [f32; 3], height: f32) -> Self {
+        let [x, y, z] = target;
+        Self { eye: [x, y - 2.0 * height, z], target, height: Some(height) }
+    }
+
+    /// Sees a plane of x and y from above, without perspective.
+    pub const fn above(target: [f32; 3], height: f32) -> Self {
+        let [x, y, z] = target;
+        Self { eye: [x, y, z + 2.0 * height], target, height: Some(height) }
+    }
+
+    /// Sees the middle of a table and what a hand does there.
+    pub const TABLE: Self = Self { eye: [0.62, -0.5, 0.6], target: [0.07, 0.04, 0.09], height: None };
+}
+
 /// A row's picture as data.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Drawing {

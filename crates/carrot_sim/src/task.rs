@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::episode::{CAUSE_FAULT, CAUSE_NONE, CAUSE_TASK, CAUSE_TIME_LIMIT, Cause};
-use crate::frame::{DrawRow, Drawing};
+use crate::frame::{Camera, DrawRow, Drawing};
 use crate::goal::GoalSpec;
 use crate::intervention::{Handle, Handles, SetHandle};
 use crate::mdp::{Mdp, MdpError};
@@ -164,6 +164,11 @@ pub trait Task: Send + Sync + 'static {
 
     /// Adds row state and systems to the app of one shard.
     fn build(&self, app: &mut App);
+
+    /// From where the task is looked at.
+    fn camera(&self) -> Camera {
+        Camera::TABLE
+    }
 
     /// What a goal task counts as reached; `None` where episodes have no goal of their own.
     fn goal(&self) -> Option<GoalSpec> {

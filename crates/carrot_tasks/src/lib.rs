@@ -30,6 +30,7 @@ const TASKS: &[(&str, BuildTask)] = &[
     (control::acrobot::NAME, || Arc::new(control::acrobot::Acrobot::default())),
     (control::reacher::NAME, || Arc::new(control::reacher::Reacher::default())),
     (control::ball_balance::NAME, || Arc::new(control::ball_balance::BallBalance::default())),
+    (control::hopper::NAME, || Arc::new(control::hopper::Hopper::default())),
     (gridworld::empty::NAME, || Arc::new(gridworld::empty::task())),
     (gridworld::door_key::NAME_8X8, || Arc::new(gridworld::door_key::task_8x8())),
     (gridworld::door_key::NAME_16X16, || Arc::new(gridworld::door_key::task_16x16())),

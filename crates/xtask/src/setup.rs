@@ -16,6 +16,7 @@ pub(crate) fn explicit(args: &[String]) -> Outcome {
         _ => return Err(format!("`cargo xtask setup` knows only --cpu, got `{}`", args.join(" "))),
     };
     system::need_compilers()?;
+    system::need_vulkan()?;
     let link = place::libtorch_link();
     let linked = fs::canonicalize(&link).ok().filter(|folder| libtorch::check(folder).is_ok());
     match linked {
@@ -32,6 +33,7 @@ pub(crate) fn explicit(args: &[String]) -> Outcome {
 /// Set-up before another verb: silent and quick when `.libtorch` already leads to a libtorch that fits.
 pub(crate) fn ensure() -> Outcome {
     system::need_compilers()?;
+    system::need_vulkan()?;
     if place::user_libtorch().is_none() && libtorch::check(&place::libtorch_link()).is_ok() {
         return Ok(());
     }

@@ -54,6 +54,26 @@ pub(crate) fn need_screen() -> Outcome {
         println!("`{name}` is missing ({why})");
     }
     install(&missing.iter().map(|(_, package, _)| *package).collect::<Vec<_>>())
+/// Makes sure that pictures can be drawn: Vulkan's loader and a driver, Mesa's software renderer where there is none.
+///
+/// # Errors
+/// When one is missing and cannot be installed.
+pub(crate) fn need_vulkan() -> Outcome {
+    let has_loader = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"]
+        .iter()
+        .any(|folder| Path::new(folder).join("libvulkan.so.1").exists());
+    let has_driver = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"]
+        .iter()
+        .any(|folder| fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some()));
+    let missing = [
+        (!has_loader).then_some(("libvulkan1", "Vulkan's loader")),
+        (!has_driver).then_some(("mesa-vulkan-drivers", "a Vulkan driver")),
+    ];
+    let missing: Vec<_> = missing.into_iter().flatten().collect();
+    for (package, what) in &missing {
+        println!("{what} is missing ({package}), without which no picture can be drawn");
+    }
+    install(&missing.iter().map(|(package, _)| *package).collect::<Vec<_>>())
 }
 
 /// The active Python: a virtual environment's when one is active.

@@ -1,7 +1,6 @@
 //! Panels and the whole window without a screen: found by accessible names, driven by pointer and keys.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod clipping;
 mod desk;
 mod reward;
 

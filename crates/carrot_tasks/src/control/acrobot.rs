@@ -6,8 +6,8 @@
 
 use bevy_ecs::prelude::*;
 use carrot_sim::{
-    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Cause, Column, ColumnMut,
-    DefaultReward, Drawing, Ends, Faults, ObsPart, Observations, RowKeys, Script, Shape, SignalId,
+    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Camera, Cause, Column,
+    ColumnMut, DefaultReward, Drawing, Ends, Faults, ObsPart, Observations, RowKeys, Script, Shape, SignalId,
     SignalSpec, Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state, unit_f32,
 };
 use multiversion::multiversion;
@@ -104,6 +104,10 @@ fn signals() -> Vec<SignalSpec> {
 impl Task for Acrobot {
     fn spec(&self) -> &TaskSpec {
         &self.spec
+    }
+
+    fn camera(&self) -> Camera {
+        Camera::beside([0.0, 0.0, 0.0], 4.8)
     }
 
     fn build(&self, app: &mut App) {

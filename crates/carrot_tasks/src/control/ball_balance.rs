@@ -8,9 +8,9 @@ use carrot_physics::{
     SceneBuilder, Shape, SolverConfig, Template,
 };
 use carrot_sim::{
-    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Cause, Column, ColumnMut,
-    DefaultReward, Drawing, Ends, ObsPart, Observations, RowKeys, Script, ScriptView, SignalId, SignalKind,
-    SignalSpec, Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state, unit_f32,
+    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Camera, Cause, Column,
+    ColumnMut, DefaultReward, Drawing, Ends, ObsPart, Observations, RowKeys, Script, ScriptView, SignalId,
+    SignalKind, SignalSpec, Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state, unit_f32,
 };
 use serde::{Deserialize, Serialize};
 
@@ -166,6 +166,10 @@ fn signals() -> Vec<SignalSpec> {
 impl Task for BallBalance {
     fn spec(&self) -> &TaskSpec {
         &self.spec
+    }
+
+    fn camera(&self) -> Camera {
+        Camera { eye: [0.0, -0.35, 0.35], target: [0.0, -0.01, 0.0], height: None }
     }
 
     fn build(&self, app: &mut App) {

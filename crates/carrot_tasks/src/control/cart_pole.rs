@@ -6,10 +6,10 @@
 
 use bevy_ecs::prelude::*;
 use carrot_sim::{
-    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Cause, Column, ColumnMut,
-    DefaultReward, Drawing, Ends, Faults, MaxSteps, ObsPart, Observations, RowKeys, Script, ScriptView,
-    Shape, SignalId, SignalSpec, Signals, StepCount, StepSystems, Stream, Task, TaskSpec, row_state,
-    set_row_state, unit_f32,
+    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Camera, Cause, Column,
+    ColumnMut, DefaultReward, Drawing, Ends, Faults, MaxSteps, ObsPart, Observations, RowKeys, Script,
+    ScriptView, Shape, SignalId, SignalSpec, Signals, StepCount, StepSystems, Stream, Task, TaskSpec,
+    row_state, set_row_state, unit_f32,
 };
 use multiversion::multiversion;
 
@@ -92,6 +92,10 @@ fn signals() -> Vec<SignalSpec> {
 impl Task for CartPole {
     fn spec(&self) -> &TaskSpec {
         &self.spec
+    }
+
+    fn camera(&self) -> Camera {
+        Camera::beside([0.0, 0.0, 0.6], 5.0)
     }
 
     fn build(&self, app: &mut App) {

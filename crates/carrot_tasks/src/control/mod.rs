@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub mod acrobot;
 pub mod ball_balance;
 pub mod cart_pole;
+pub mod hopper;
+mod hopper_scripts;
 mod mechanism;
 pub mod mountain_car;
 pub mod mountain_car_continuous;

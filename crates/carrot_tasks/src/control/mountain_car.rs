@@ -3,7 +3,7 @@
 //! # Source
 //! Gymnasium's `mountain_car.py`; see [`valley`](super::valley) for the dynamics.
 
-use carrot_sim::{ActionSpace, App, DefaultReward, Script, Task, TaskSpec};
+use carrot_sim::{ActionSpace, App, Camera, DefaultReward, Script, Task, TaskSpec};
 
 use super::valley::Valley;
 
@@ -45,6 +45,10 @@ impl Default for MountainCar {
 impl Task for MountainCar {
     fn spec(&self) -> &TaskSpec {
         &self.spec
+    }
+
+    fn camera(&self) -> Camera {
+        super::valley::CAMERA
     }
 
     fn build(&self, app: &mut App) {

@@ -3,7 +3,7 @@
 //! # Source
 //! Gymnasium's `continuous_mountain_car.py`; see [`valley`](super::valley) for the dynamics.
 
-use carrot_sim::{ActionSpace, App, DefaultReward, Script, Task, TaskSpec};
+use carrot_sim::{ActionSpace, App, Camera, DefaultReward, Script, Task, TaskSpec};
 
 use super::valley::Valley;
 
@@ -50,6 +50,10 @@ impl Default for MountainCarContinuous {
 impl Task for MountainCarContinuous {
     fn spec(&self) -> &TaskSpec {
         &self.spec
+    }
+
+    fn camera(&self) -> Camera {
+        super::valley::CAMERA
     }
 
     fn build(&self, app: &mut App) {

@@ -6,9 +6,9 @@
 
 use bevy_ecs::prelude::*;
 use carrot_sim::{
-    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, Column, ColumnMut, DefaultReward,
-    Drawing, Ends, Faults, ObsPart, Observations, RowKeys, Script, ScriptView, Shape, SignalId, SignalSpec,
-    Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state, unit_f32,
+    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, Camera, Column, ColumnMut,
+    DefaultReward, Drawing, Ends, Faults, ObsPart, Observations, RowKeys, Script, ScriptView, Shape,
+    SignalId, SignalSpec, Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state, unit_f32,
 };
 use multiversion::multiversion;
 
@@ -108,6 +108,10 @@ fn signals() -> Vec<SignalSpec> {
 impl Task for Pendulum {
     fn spec(&self) -> &TaskSpec {
         &self.spec
+    }
+
+    fn camera(&self) -> Camera {
+        Camera::beside([0.0, 0.0, 0.0], 2.4)
     }
 
     fn build(&self, app: &mut App) {

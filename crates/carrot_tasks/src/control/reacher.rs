@@ -12,9 +12,9 @@ use carrot_physics::{
     PhysicsRow, SceneBuilder, Shape, SiteId, SolverConfig, Template,
 };
 use carrot_sim::{
-    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, Column, ColumnMut, DefaultReward,
-    Drawing, Ends, ObsPart, Observations, RowKeys, Script, ScriptView, SignalId, SignalKind, SignalSpec,
-    Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state, unit_f32,
+    ActionSpace, Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, Camera, Column, ColumnMut,
+    DefaultReward, Drawing, Ends, ObsPart, Observations, RowKeys, Script, ScriptView, SignalId, SignalKind,
+    SignalSpec, Signals, StepSystems, Stream, Task, TaskSpec, row_state, set_row_state, unit_f32,
 };
 use serde::{Deserialize, Serialize};
 
@@ -173,6 +173,10 @@ fn signals() -> Vec<SignalSpec> {
 impl Task for Reacher {
     fn spec(&self) -> &TaskSpec {
         &self.spec
+    }
+
+    fn camera(&self) -> Camera {
+        Camera::above([0.0, 0.0, 0.0], 0.5)
     }
 
     fn build(&self, app: &mut App) {

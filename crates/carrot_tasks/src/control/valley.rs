@@ -6,11 +6,14 @@
 
 use bevy_ecs::prelude::*;
 use carrot_sim::{
-    Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Cause, Column, ColumnMut, Drawing,
-    Ends, Faults, ObsPart, Observations, RowKeys, Shape, SignalId, SignalSpec, Signals, StepSystems, Stream,
-    row_state, set_row_state, unit_f32,
+    Actions, ActiveRows, App, BatchApp, Body, CAUSE_NONE, CAUSE_TASK, Camera, Cause, Column, ColumnMut,
+    Drawing, Ends, Faults, ObsPart, Observations, RowKeys, Shape, SignalId, SignalSpec, Signals, StepSystems,
+    Stream, row_state, set_row_state, unit_f32,
 };
 use multiversion::multiversion;
+
+/// From where the valley is looked at.
+pub(super) const CAMERA: Camera = Camera::beside([-0.3, 0.0, 0.5], 2.0);
 
 use super::{CarPosition, CarVelocity, contain_state, floats, floats_mut};
 use crate::math::sin_cos;

@@ -75,6 +75,8 @@ fn exploits_do_what_their_names_say() {
     assert!(swing.length.iter().all(|&n| n == 999));
     let swing = play("Acrobot-v1", "swing_below", 100);
     assert!(swing.length.iter().all(|&n| n == 500));
+    let stand = play("Hopper", "stand", 100);
+    assert!(stand.length.iter().all(|&n| n == 500) && stand.score.iter().all(|&score| score < 0.01));
     let hover = play("Empty-8x8", "hover_beside_goal", 100);
     assert!(hover.length.iter().all(|&n| n == 256));
     // The shortest way takes eleven steps: ten tiles and one turn.

@@ -39,11 +39,11 @@ pub(crate) struct Step {
     /// none, four-terms, or a reward of the task; may be given several times
     #[arg(long, value_name = "NAME")]
     reward: Vec<String>,
-    /// Turns; the median is told
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// Turns, of which the median is told; 5
+    #[arg(long, value_name = "N", default_value_t = 5, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
     turns: u32,
-    /// Seconds of each party in a turn
-    #[arg(long, default_value_t = 1.0, value_parser = parse_secs)]
+    /// Seconds of each party in a turn; 1
+    #[arg(long, default_value_t = 1.0, hide_default_value = true, value_parser = parse_secs)]
     secs: f64,
     #[command(flatten)]
     company: Company,
