@@ -54,6 +54,8 @@ pub(crate) fn need_screen() -> Outcome {
         println!("`{name}` is missing ({why})");
     }
     install(&missing.iter().map(|(_, package, _)| *package).collect::<Vec<_>>())
+}
+
 /// Makes sure that pictures can be drawn: Vulkan's loader and a driver, Mesa's software renderer where there is none.
 ///
 /// # Errors
