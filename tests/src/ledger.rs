@@ -4,7 +4,7 @@ use carrot_lab::Setup;
 use carrot_reward::{Ledger, Revision, RewardModels, RolloutView, first_difference};
 use carrot_sim::VecEnvConfig;
 
-use super::setups::{BUSY_CART_POLE, full, random_actions, scene};
+use super::setups::{BUSY_CART_POLE, EXPRESSIONS, STAGES, full, random_actions, scene};
 
 /// Steps random actions and replays every float of every rollout.
 fn replay(setup: &Setup, num_envs: usize, env_steps: usize) {
@@ -35,6 +35,18 @@ fn replay(setup: &Setup, num_envs: usize, env_steps: usize) {
 #[test]
 fn a_million_cart_pole_steps_replay() {
     replay(&scene("CartPole-v1", "num_envs: 4, num_steps: 4", BUSY_CART_POLE, ""), 1000, 1_000_000);
+}
+
+#[test]
+fn expressions_replay() {
+    let steps = if full() { 1_000_000 } else { 100_000 };
+    replay(&scene("CartPole-v1", "num_envs: 4, num_steps: 4", EXPRESSIONS, ""), 1000, steps);
+}
+
+#[test]
+fn stages_replay() {
+    let steps = if full() { 1_000_000 } else { 50_000 };
+    replay(&scene("DoorKey-8x8", "num_envs: 4, num_steps: 4", STAGES, ""), 100, steps);
 }
 
 #[test]

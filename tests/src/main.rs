@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audits;
+mod expressions;
 mod faults;
 mod learning;
 mod ledger;
+mod machines;
 mod optima;
 mod parity;
 mod replay;

@@ -5,25 +5,40 @@ use carrot_learn::Device;
 use carrot_record::Episode;
 use carrot_reward::{Revision, RewardModels};
 
-use super::setups::{BUSY_CART_POLE, scene};
+use super::setups::{BUSY_CART_POLE, EXPRESSIONS, STAGES, scene};
 
 #[test]
 fn a_thousand_recorded_episodes_score_to_the_online_bits() {
+    let revisions = score_again("CartPole-v1", BUSY_CART_POLE, 1000);
+    assert!(revisions > 5, "the norms and the anneal must have moved");
+}
+
+#[test]
+fn episodes_paid_by_expressions_score_to_the_online_bits() {
+    let revisions = score_again("CartPole-v1", EXPRESSIONS, 300);
+    assert!(revisions > 2, "the norm must have moved");
+}
+
+#[test]
+fn episodes_paid_in_stages_score_to_the_online_bits() {
+    score_again("DoorKey-8x8", STAGES, 20);
+}
+
+/// Trains, records, scores again; gives the number of revisions.
+fn score_again(task: &str, reward: &str, wanted: usize) -> usize {
     let batch = "num_envs: 64, num_steps: 64, seed: 2";
-    let mut setup =
-        scene("CartPole-v1", batch, BUSY_CART_POLE, "total_steps: 1000000, update_epochs: 1, hidden: [16]");
+    let mut setup = scene(task, batch, reward, "total_steps: 1000000, update_epochs: 1, hidden: [16]");
     setup.scene.recording.envs = 64;
     let catalog = setup.task.spec().catalog();
     let graphs = setup.graphs.clone();
     let mut trainer = Trainer::new(setup, Device::Cpu).unwrap();
     let mut revisions = vec![trainer.revision().clone()];
     let mut episodes: Vec<Episode> = Vec::new();
-    while episodes.len() < 1000 {
+    while episodes.len() < wanted {
         let report = trainer.update().unwrap();
         episodes.extend(report.episodes);
         revisions.extend(report.revision);
     }
-    assert!(revisions.len() > 5, "the norms and the anneal must have moved");
     let find = |number: u32| revisions.iter().find(|r: &&Revision| r.number == number).map(|r| &r.graphs[0]);
     let nodes = graphs[0].nodes.len();
     for episode in &episodes {
@@ -47,4 +62,5 @@ fn a_thousand_recorded_episodes_score_to_the_online_bits() {
             }
         }
     }
+    revisions.len()
 }

@@ -34,6 +34,42 @@ pub(crate) const BUSY_CART_POLE: &str = r#"[
     ]), weight: 0.5),
 ]"#;
 
+/// A CartPole reward written as expressions, with parameters, ends, both states and stages.
+pub(crate) const EXPRESSIONS: &str = r##"[
+    Program(r#"
+        param width = 0.2 [rad] in 0.05..0.5;
+        let lean = abs(pole_angle) / width;
+        term("alive", 1.0, true);
+        term("upright", 0.5, exp(-lean * lean));
+        term("calm", -0.1, tanh(rate(pole_velocity) / 10 [rad/s^2])^2);
+        term("fell", -2.0, terminated and not truncated);
+        term("edge", -0.5, smoothstep(1.0, 2.4, abs(cart_position)));
+        term("swift", -0.05, log(1 + abs(prev(cart_velocity)) / 1 [m/s]));
+    "#),
+    (name: "level", kind: Expr("tolerance(pole_angle, -0.02, 0.02, 0.2)"),
+     stages: [Scale(factor: 2.0), Potential(gamma: 0.99)]),
+    (name: "still", kind: Expr("-abs(pole_velocity)"), weight: 0.3,
+     stages: [RunningNorm(center: true), Clip(low: -3.0, high: 3.0)]),
+]"##;
+
+/// DoorKey in stages: a machine with events, a reward per state, shaping, and a program that reads its state.
+pub(crate) const STAGES: &str = r##"[
+    Machine(
+        name: "stage",
+        states: [
+            (name: "fetch", reward: "-0.01 * key_distance / 1 [tile]", edges: [(to: "unlock", when: "has_key", reward: 0.5)]),
+            (name: "unlock", edges: [
+                (to: "walk", when: "door_open", reward: 1.0),
+                (to: "fetch", when: "not has_key", reward: -0.5),
+            ]),
+            (name: "walk", edges: [(to: "there", when: "at_goal", reward: "time_bonus")]),
+            (name: "there", accept: true),
+        ],
+        shaping: (gamma: 0.99),
+    ),
+    Program(r#"term("first", 0.1, stage == 0)"#),
+]"##;
+
 /// Everything that a training has become, as one hash.
 pub(crate) fn hash(trainer: &Trainer) -> String {
     let parts = trainer.save().unwrap();

@@ -3,7 +3,7 @@
 use carrot_lab::Trainer;
 use carrot_learn::Device;
 
-use super::setups::{BUSY_CART_POLE, hash, scene};
+use super::setups::{BUSY_CART_POLE, EXPRESSIONS, STAGES, hash, scene};
 
 fn trained(task: &str, reward: &str, shards: usize) -> (String, String) {
     let batch = format!("num_envs: 301, num_steps: 24, shards: {shards}, seed: 9");
@@ -22,6 +22,19 @@ fn shards_do_not_change_a_control_training() {
     for shards in [2, 4] {
         assert!(one == trained("CartPole-v1", BUSY_CART_POLE, shards), "{shards} shards differ");
     }
+}
+
+#[test]
+fn shards_do_not_change_a_training_under_expressions() {
+    let one = trained("CartPole-v1", EXPRESSIONS, 1);
+    for shards in [2, 3] {
+        assert!(one == trained("CartPole-v1", EXPRESSIONS, shards), "{shards} shards differ");
+    }
+}
+
+#[test]
+fn shards_do_not_change_a_training_in_stages() {
+    assert!(trained("DoorKey-8x8", STAGES, 1) == trained("DoorKey-8x8", STAGES, 3));
 }
 
 #[test]

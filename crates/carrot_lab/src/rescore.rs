@@ -5,9 +5,11 @@ use std::path::Path;
 
 use carrot_record::{Episode, EpisodeReader, RunPaths, read_lines};
 use carrot_reward::{
-    Graph, GraphRevision, KindRegistry, RecordedSteps, Rescored, Revision, RewardModels, Scope, rescore,
+    Graph, GraphRevision, KindRegistry, Machine, RecordedSteps, Rescored, Revision, RewardModels, Scope,
+    rescore,
 };
-use carrot_scene::{Diagnostics, Source};
+use carrot_scene::{Diagnostics, Source, Syntax};
+use carrot_sim::SignalCatalog;
 use serde::Serialize;
 
 use crate::error::LabError;
@@ -69,7 +71,7 @@ pub fn rescore_episode<'r>(
     graph: &Graph,
     revision: impl Fn(u32) -> Option<&'r GraphRevision>,
     models: &mut RewardModels,
-    catalog: &carrot_sim::SignalCatalog,
+    catalog: &SignalCatalog,
     episode: &Episode,
 ) -> Result<Rescored, LabError> {
     let (rows, columns) = (episode.steps + 1, catalog.width());
@@ -107,13 +109,18 @@ pub fn rescore_run(run: &Path, file: Option<&Source>) -> Result<Vec<RescoredEpis
     let catalog = setup.task.spec().catalog();
     let own: BTreeMap<u32, Revision> =
         read_lines::<Revision>(&paths.revisions())?.into_iter().map(|r| (r.number, r)).collect();
-    let other = file.map(|file| read_reward(file, &setup)).transpose()?;
-    let first = other.as_ref().map(GraphRevision::initial);
-    let graph = other.as_ref().unwrap_or(&setup.graphs[0]);
+    let other = file.map(|file| OtherReward::read(file, &setup)).transpose()?;
+    let first = other.as_ref().map(|other| GraphRevision::initial(&other.graph));
+    let (graph, catalog) =
+        other.as_ref().map_or((&setup.graphs[0], &catalog), |other| (&other.graph, &other.catalog));
     let mut rescored = Vec::new();
     for episode in read_episodes(run)? {
+        let episode = match &other {
+            Some(other) => other.follow(episode),
+            None => episode,
+        };
         let find = |number: u32| first.as_ref().or_else(|| own.get(&number).map(|r| &r.graphs[0]));
-        let result = rescore_episode(graph, find, &mut models, &catalog, &episode)?;
+        let result = rescore_episode(graph, find, &mut models, catalog, &episode)?;
         let (groups, all_groups) =
             (result.totals.len(), setup.graphs.iter().map(|g| g.groups.len()).sum::<usize>());
         let online = |t: usize, g: usize| episode.totals[t * all_groups + g];
@@ -138,9 +145,49 @@ pub fn rescore_run(run: &Path, file: Option<&Source>) -> Result<Vec<RescoredEpis
     Ok(rescored)
 }
 
-/// Reads a reward file: a list of terms, as in a scene's `reward`.
-fn read_reward(file: &Source, setup: &Setup) -> Result<Graph, Diagnostics> {
-    let names: Vec<String> = setup.models.keys().cloned().collect();
-    let scope = Scope::new(setup.task.spec(), &names);
-    Graph::parse("reward", file, &KindRegistry::standard(), &scope, &mut 0)
+/// A reward that a run was not made with.
+struct OtherReward {
+    graph: Graph,
+    /// Signals that it reads: those of the run, and the states of machines of its own.
+    catalog: SignalCatalog,
+    machines: Vec<Machine>,
+    /// Where the machines' columns are, in a row of signals.
+    column: usize,
+}
+
+impl OtherReward {
+    /// Reads a reward file: a list of terms, programs and machines, as in a scene's `reward`.
+    fn read(file: &Source, setup: &Setup) -> Result<Self, Diagnostics> {
+        let names: Vec<String> = setup.models.keys().cloned().collect();
+        let scope = Scope::new(setup.task.spec(), &names);
+        let mut diagnostics = Diagnostics::new();
+        let root = Syntax::parse(file)?.root();
+        let machines = carrot_reward::declared_machines(&[root], &scope, &mut diagnostics);
+        if !diagnostics.is_empty() {
+            return Err(diagnostics);
+        }
+        let column = scope.catalog.width() - 2 * setup.task.spec().action.width();
+        let task = carrot_reward::track(setup.task.clone(), machines.clone());
+        let scope = Scope::new(task.spec(), &names);
+        let graph = Graph::parse("reward", file, &KindRegistry::standard(), &scope, &mut 0)?;
+        Ok(Self { graph, catalog: scope.catalog, machines, column })
+    }
+
+    /// The episode with the states that the machines would have been in.
+    fn follow(&self, mut episode: Episode) -> Episode {
+        let (rows, columns) = (episode.steps + 1, self.catalog.width() - self.machines.len());
+        let by_column: Vec<f32> = (0..columns)
+            .flat_map(|c| (0..rows).map(move |t| t * columns + c))
+            .map(|i| episode.signals[i])
+            .collect();
+        let states: Vec<Vec<f32>> =
+            self.machines.iter().map(|machine| machine.follow(&by_column, columns)).collect();
+        let row = |(t, row): (usize, &[f32])| {
+            let (task, actions) = row.split_at(self.column);
+            let own: Vec<f32> = states.iter().map(|states| states[t]).collect();
+            [task, &own, actions].concat()
+        };
+        episode.signals = episode.signals.chunks(columns).enumerate().flat_map(row).collect();
+        episode
+    }
 }

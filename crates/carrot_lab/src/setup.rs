@@ -73,14 +73,24 @@ impl Setup {
             diagnostics.error(&node.span(), message, "", "remove it");
         }
         let names: Vec<String> = models.keys().cloned().collect();
+        let trained = Some(("reward".to_string(), scene.reward.clone()));
+        let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
+        let mut rewards: Vec<(String, NodeRef)> = trained.into_iter().chain(shadows).collect();
+        let mistakes = diagnostics.len();
+        let nodes: Vec<NodeRef> = rewards.iter().map(|(_, node)| node.clone()).collect();
+        let machines =
+            carrot_reward::declared_machines(&nodes, &Scope::new(task.spec(), &names), &mut diagnostics);
+        let task = carrot_reward::track(task, machines);
+        if diagnostics.len() > mistakes {
+            // The rewards read what the machines would have been; one complaint about each is enough.
+            rewards.clear();
+        }
         let scope = Scope::new(task.spec(), &names);
         let kinds = KindRegistry::standard();
         let mut columns = 0;
         let mut graphs = Vec::new();
         let reward = reward_name(&scene.reward);
-        let trained = Some(("reward".to_string(), scene.reward.clone()));
-        let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
-        for (graph_name, node) in trained.into_iter().chain(shadows) {
+        for (graph_name, node) in rewards {
             let graph =
                 read_graph(&graph_name, &node, task.as_ref(), &kinds, &scope, &mut columns, &mut diagnostics);
             graphs.extend(graph);

@@ -20,6 +20,21 @@ pub enum RewardError {
         /// Its own words.
         why: String,
     },
+    /// A revision names a parameter that no term declares.
+    #[error("no term of this reward declares the parameter `{0}`")]
+    NoParam(String),
+    /// A parameter outside of its declared range.
+    #[error("the parameter `{name}` cannot be {value}: it is declared in {low}..{high}")]
+    ParamRange {
+        /// Name.
+        name: String,
+        /// Value asked for.
+        value: f32,
+        /// Lowest value.
+        low: f32,
+        /// Highest value.
+        high: f32,
+    },
     /// A recorded step names a revision that is not there.
     #[error("the run has no revision {0}")]
     NoRevision(u32),

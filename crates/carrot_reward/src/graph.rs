@@ -8,15 +8,17 @@
 //!         (name: "upright", kind: Tolerance(signal: "pole_angle", bounds: (-0.05, 0.05), margin: 0.2)),
 //!         (name: "still", kind: Tolerance(signal: "pole_velocity", bounds: (-0.1, 0.1), margin: 1.0)),
 //!     ])),
+//!     Program(r#"term("gentle", -0.1, norm(delta(tip)) / 1 [m])"#),
 //! ]
 //! ```
 
 use std::sync::Arc;
 
-use carrot_scene::{Diagnostics, NodeRef, Reader, Source as Text, Span, Syntax};
+use carrot_scene::{Diagnostics, NodeRef, Source as Text, Syntax};
 use serde::{Deserialize, Serialize};
 
-use crate::combine::{COMBINATOR_DOCS, Combinator};
+use crate::builder::Builder;
+use crate::combine::Combinator;
 use crate::kind::{AnyKind, Kind, KindRegistry, RawSlots, Scope};
 use crate::kinds::Truth;
 use crate::stage::Stage;
@@ -105,36 +107,17 @@ impl Graph {
         columns: &mut usize,
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
-        let mut builder = Builder {
-            graph: Self {
-                name: name.into(),
-                nodes: Vec::new(),
-                top: Vec::new(),
-                groups: Vec::new(),
-                control_dt: scope.control_dt,
-                text: node.text().to_string(),
-            },
-            kinds,
-            scope,
-            columns,
-            diagnostics,
-            names: Vec::new(),
+        let empty = Self {
+            name: name.into(),
+            nodes: Vec::new(),
+            top: Vec::new(),
+            groups: Vec::new(),
+            control_dt: scope.control_dt,
+            text: node.text().to_string(),
         };
-        let before = builder.diagnostics.len();
-        let Some(items) = node.items() else {
-            let help = "write `[(name: \"goal\", kind: Event(signal: \"at_goal\"))]`, or the name of one of the task's rewards";
-            builder.diagnostics.error(&node.head(), "expected a list of reward terms", "", help);
-            return None;
-        };
-        if items.is_empty() {
-            builder.diagnostics.error(&node.span(), "a reward needs at least one term", "", "");
-        }
-        for item in &items {
-            if let Some(index) = builder.read_node(item, true) {
-                builder.graph.top.push(index);
-            }
-        }
-        (builder.diagnostics.len() == before).then_some(builder.graph)
+        let before = diagnostics.len();
+        let graph = Builder::new(empty, kinds, scope, columns, diagnostics).read(node);
+        graph.filter(|_| diagnostics.len() == before)
     }
 
     /// Reads a graph from text of its own, such as a task's default reward or a file.
@@ -203,176 +186,5 @@ impl Graph {
             }
         }
         names
-    }
-}
-
-struct Builder<'a> {
-    graph: Graph,
-    kinds: &'a KindRegistry,
-    scope: &'a Scope,
-    columns: &'a mut usize,
-    diagnostics: &'a mut Diagnostics,
-    names: Vec<(String, Span)>,
-}
-
-impl Builder<'_> {
-    fn read_node(&mut self, item: &NodeRef, top: bool) -> Option<usize> {
-        let mut reader = Reader::open(item, self.diagnostics)?;
-        let name = reader.spanned::<String>("name");
-        let kind = reader.required_node("kind");
-        let weight = reader.optional("weight", 1.0_f32);
-        let rate = reader.optional("rate", Rate::PerStep);
-        let stages = reader.node("stages");
-        let source = reader.optional::<Option<Source>>("source", None);
-        let group = if top { reader.optional("group", "main".to_string()) } else { String::new() };
-        reader.finish();
-
-        let stages = stages.map_or_else(|| Some(Vec::new()), |node| self.read_stages(&node));
-        let body = kind.and_then(|kind| self.read_body(&kind, stages.as_deref().unwrap_or(&[])));
-        let (name, (body, own_source), stages) = (name?, body?, stages?);
-        if let Some((_, first)) = self.names.iter().find(|(n, _)| *n == name.value) {
-            let line = first.location().line;
-            let message = format!("the name `{}` is taken by the term in line {line}", name.value);
-            self.diagnostics.error(
-                &name.span,
-                message,
-                "",
-                "names of terms are column names, so they differ",
-            );
-            return None;
-        }
-        self.names.push((name.value.clone(), name.span));
-        let group = match self.graph.groups.iter().position(|g| *g == group) {
-            _ if !top => 0,
-            Some(index) => index,
-            None => {
-                self.graph.groups.push(group);
-                self.graph.groups.len() - 1
-            }
-        };
-        let index = self.graph.nodes.len();
-        if let Body::Combine(_, children) = &body {
-            children.iter().for_each(|&child| self.graph.nodes[child].parent = Some(index));
-        }
-        let source = source.unwrap_or(own_source);
-        self.graph.nodes.push(Node {
-            name: name.value,
-            body,
-            weight,
-            stages,
-            rate,
-            source,
-            parent: None,
-            group,
-        });
-        Some(index)
-    }
-
-    fn read_stages(&mut self, node: &NodeRef) -> Option<Vec<Stage>> {
-        let Some(items) = node.items() else {
-            self.diagnostics.error(&node.head(), "expected a list of stages", "", "write `[Clip(low: 0.0)]`");
-            return None;
-        };
-        let stages: Vec<Option<Stage>> =
-            items.iter().map(|item| Stage::read(item, self.diagnostics)).collect();
-        let stages: Vec<Stage> = stages.into_iter().collect::<Option<_>>()?;
-        let potential = stages.iter().position(|s| matches!(s, Stage::Potential { .. }));
-        let blocking =
-            stages.iter().position(|s| matches!(s, Stage::Clip { .. } | Stage::RunningNorm { .. }));
-        if let (Some(p), Some(b)) = (potential, blocking)
-            && b < p
-        {
-            let message = format!("`Potential` must come before `{}`", stages[b].name());
-            self.diagnostics.error(
-                &items[p].head(),
-                message,
-                "",
-                "a potential is taken of the state value itself",
-            );
-            return None;
-        }
-        if stages.iter().filter(|s| matches!(s, Stage::Potential { .. })).count() > 1 {
-            self.diagnostics.error(&items[0].head(), "one `Potential` per term is enough", "", "");
-            return None;
-        }
-        Some(stages)
-    }
-
-    fn read_body(&mut self, node: &NodeRef, stages: &[Stage]) -> Option<(Body, Source)> {
-        let Some((name, args)) = node.variant() else {
-            self.diagnostics.error(
-                &node.head(),
-                "expected a kind",
-                "",
-                "write `Threshold(signal: .., above: ..)`",
-            );
-            return None;
-        };
-        let potential = stages.iter().any(|s| matches!(s, Stage::Potential { .. }));
-        if let Some(combinator) = Combinator::by_name(&name.value) {
-            if potential {
-                let help = "wrap the terms inside instead";
-                self.diagnostics.error(&name.span, "`Potential` wraps single terms only", "", help);
-                return None;
-            }
-            return self
-                .read_children(combinator, &args)
-                .map(|c| (Body::Combine(combinator, c), Source::Shaped));
-        }
-        let Some(read) = self.kinds.find(&name.value) else {
-            let valid: Vec<&str> =
-                self.kinds.docs().map(|d| d.name).chain(COMBINATOR_DOCS.iter().map(|d| d.name)).collect();
-            self.diagnostics.unknown_name(&name.span, "kind", &name.value, &valid);
-            return None;
-        };
-        let mut reader = Reader::open(&args, self.diagnostics)?;
-        let kind = read(&mut reader, self.scope);
-        reader.finish();
-        let kind = kind?;
-        if potential && !kind.is_of_state() {
-            let message = format!("`{}` does not read the state alone, so it has no potential", name.value);
-            let help = "wrap Distance, Threshold, Tolerance or another term that reads signals of one state";
-            self.diagnostics.error(&name.span, message, "", help);
-            return None;
-        }
-        let mut column = || {
-            *self.columns += 1;
-            *self.columns - 1
-        };
-        let slots = RawSlots { now: column(), before: potential.then(&mut column) };
-        let source = match name.value.as_str() {
-            "Event" | "Alive" | "TimePenalty" => Source::Sparse,
-            "Truth" => Source::Truth,
-            "Model" => Source::Learned,
-            _ => Source::Shaped,
-        };
-        Some((Body::Term(kind, slots), source))
-    }
-
-    fn read_children(&mut self, combinator: Combinator, args: &NodeRef) -> Option<Vec<usize>> {
-        let nodes = if combinator == Combinator::Gate {
-            let mut reader = Reader::open(args, self.diagnostics)?;
-            let (gate, of) = (reader.required_node("gate"), reader.required_node("of"));
-            reader.finish();
-            vec![gate?, of?]
-        } else {
-            // `Product([..])`: the arguments are a tuple with one list.
-            let list = args.items().filter(|items| items.len() == 1).and_then(|items| items[0].items());
-            let Some(items) = list.or_else(|| args.items()) else {
-                self.diagnostics.error(
-                    &args.head(),
-                    "expected a list of terms",
-                    "",
-                    "write `Product([(..), (..)])`",
-                );
-                return None;
-            };
-            items
-        };
-        if nodes.is_empty() {
-            self.diagnostics.error(&args.head(), "a combinator needs at least one term", "", "");
-        }
-        let children: Vec<Option<usize>> = nodes.iter().map(|node| self.read_node(node, false)).collect();
-        children.into_iter().collect::<Option<Vec<_>>>().filter(|c| !c.is_empty())
     }
 }

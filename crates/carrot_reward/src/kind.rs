@@ -14,6 +14,8 @@ use carrot_sim::{
 };
 use serde::Serialize;
 
+use crate::expr::{Interval, Param, Unit};
+
 /// Documentation of a kind, stage or combinator, in the form of a lint rule.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct RuleDoc {
@@ -183,6 +185,21 @@ pub trait Kind: Component + Clone + Debug + Send + Sync + 'static {
     fn model(&self) -> Option<&str> {
         None
     }
+
+    /// Values that it can have, and their unit, where that is known.
+    fn reach(&self) -> Option<(Interval, &Unit)> {
+        None
+    }
+
+    /// Parameters that a revision may change.
+    fn params(&self) -> &[Param] {
+        &[]
+    }
+
+    /// The same term with other values of its parameters.
+    fn with_params(&self, _: &[f32]) -> Self {
+        self.clone()
+    }
 }
 
 /// A kind whose type is known only at run time.
@@ -197,6 +214,12 @@ pub trait AnyKind: Debug + Send + Sync {
     fn evaluate(&self, step: &Transition<'_>, raw: &mut [f32]);
     /// See [`Kind::model`].
     fn model(&self) -> Option<&str>;
+    /// See [`Kind::reach`].
+    fn reach(&self) -> Option<(Interval, &Unit)>;
+    /// See [`Kind::params`].
+    fn params(&self) -> &[Param];
+    /// See [`Kind::with_params`].
+    fn with_params(&self, values: &[f32]) -> Arc<dyn AnyKind>;
     /// Puts the component on a term entity.
     fn insert(&self, term: &mut EntityWorldMut<'_>);
 }
@@ -216,6 +239,15 @@ impl<K: Kind> AnyKind for K {
     }
     fn model(&self) -> Option<&str> {
         Kind::model(self)
+    }
+    fn reach(&self) -> Option<(Interval, &Unit)> {
+        Kind::reach(self)
+    }
+    fn params(&self) -> &[Param] {
+        Kind::params(self)
+    }
+    fn with_params(&self, values: &[f32]) -> Arc<dyn AnyKind> {
+        Arc::new(Kind::with_params(self, values))
     }
     fn insert(&self, term: &mut EntityWorldMut<'_>) {
         term.insert(self.clone());

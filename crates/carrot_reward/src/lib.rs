@@ -5,13 +5,16 @@
 //! combinators over the finished rollout under one [`Revision`]; the total is what the learner reads.
 //! [`rescore()`] runs the same code over a recorded episode.
 
+mod builder;
 pub mod combine;
 pub mod episode;
 pub mod error;
+pub mod expr;
 pub mod graph;
 pub mod kind;
 pub mod kinds;
 pub mod ledger;
+pub mod machine;
 mod math;
 pub mod model;
 pub mod norm;
@@ -27,6 +30,7 @@ pub use error::RewardError;
 pub use graph::{Body, Graph, Node, Rate, Source};
 pub use kind::{AnyKind, Kind, KindRegistry, RawSlots, RuleDoc, Scope, SignalRef, Transition};
 pub use ledger::{GraphLedger, Ledger, NodeAccount, account_row, first_difference, replay_row};
+pub use machine::{MACHINE_DOC, Machine, declared_machines, track};
 pub use model::{RewardModel, RewardModels};
 pub use norm::NormStats;
 pub use plugin::{GraphRoot, RewardPlugin, Term, project};

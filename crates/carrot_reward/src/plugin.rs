@@ -4,7 +4,8 @@ use bevy_ecs::prelude::*;
 use carrot_sim::{App, Plugin, RawColumns, Shard};
 
 use crate::graph::{Body, Graph};
-use crate::kind::KindRegistry;
+use crate::kind::{Kind, KindRegistry};
+use crate::kinds::Expr;
 use crate::revision::Revision;
 
 /// Root of a graph; its children are the nodes, and Bevy's hierarchy is the reward tree.
@@ -63,11 +64,12 @@ impl Plugin for RewardPlugin {
             let root = world.spawn(GraphRoot { index, name: graph.name.clone() }).id();
             let mut entities: Vec<Entity> = Vec::with_capacity(graph.nodes.len());
             for (node, spec) in graph.nodes.iter().enumerate() {
-                let weight = self.revision.graphs[index].nodes[node].weight;
-                let mut term = world.spawn(Term { graph: index, node, name: spec.name.clone(), weight });
+                let state = &self.revision.graphs[index].nodes[node];
+                let name = spec.name.clone();
+                let mut term = world.spawn(Term { graph: index, node, name, weight: state.weight });
                 if let Body::Term(kind, slots) = &spec.body {
                     term.insert(*slots);
-                    kind.insert(&mut term);
+                    kind.with_params(&state.params).insert(&mut term);
                 }
                 entities.push(term.id());
                 if let Body::Term(_, slots) = &spec.body {
@@ -89,7 +91,11 @@ impl Plugin for RewardPlugin {
 pub fn project(revision: &Revision, shard: &mut Shard) {
     let world = shard.world_mut();
     world.insert_resource(InForce(revision.number));
-    for mut term in world.query::<&mut Term>().iter_mut(world) {
-        term.weight = revision.graphs[term.graph].nodes[term.node].weight;
+    for (mut term, expr) in world.query::<(&mut Term, Option<&mut Expr>)>().iter_mut(world) {
+        let state = &revision.graphs[term.graph].nodes[term.node];
+        term.weight = state.weight;
+        if let Some(mut expr) = expr {
+            *expr = expr.with_params(&state.params);
+        }
     }
 }

@@ -84,23 +84,35 @@ pub fn rescore<'r>(
         success: steps.success,
         score: steps.score,
     };
-    let raw = raw_columns(graph, models, catalog, &transition)?;
     let mut result = Rescored::zeroed(graph, len);
-    let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
+    let mut raw: Vec<f32> = Vec::new();
+    let mut evaluated: Option<&GraphRevision> = None;
     let mut start = 0;
     while start < len {
         let number = steps.revision[start];
         let run = steps.revision[start..].iter().take_while(|&&r| r == number).count();
         let state = revision(number).ok_or(RewardError::NoRevision(number))?;
+        // Raw values depend on a revision through the parameters alone.
+        if !evaluated.is_some_and(|earlier| same_params(earlier, state)) {
+            raw = raw_columns(graph, state, models, catalog, &transition)?;
+            evaluated = Some(state);
+        }
+        let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
         score_span(graph, state, &whole, start..start + run, &mut result);
         start += run;
     }
     Ok(result)
 }
 
+/// Whether two revisions give all terms the same parameters.
+fn same_params(a: &GraphRevision, b: &GraphRevision) -> bool {
+    a.nodes.iter().map(|node| &node.params).eq(b.nodes.iter().map(|node| &node.params))
+}
+
 /// The raw columns that a graph's terms write for a batch of transitions, `[R, N]`.
 fn raw_columns(
     graph: &Graph,
+    revision: &GraphRevision,
     models: &mut RewardModels,
     catalog: &carrot_sim::SignalCatalog,
     transition: &Transition<'_>,
@@ -111,8 +123,9 @@ fn raw_columns(
         Body::Combine(..) => 0,
     });
     let mut raw = vec![0.0_f32; columns.max().unwrap_or(0) * len];
-    for node in &graph.nodes {
+    for (node, state) in graph.nodes.iter().zip(&revision.nodes) {
         let Body::Term(kind, slots) = &node.body else { continue };
+        let kind = kind.with_params(&state.params);
         if let Some(name) = kind.model() {
             let model = models.get_mut(name).ok_or_else(|| RewardError::NoModel(name.into()))?;
             let inputs = input_columns(model.as_ref(), catalog)?;
@@ -148,7 +161,7 @@ pub fn score_transitions(
     transition: &Transition<'_>,
 ) -> Result<Rescored, RewardError> {
     let len = transition.terminated.len();
-    let raw = raw_columns(graph, models, catalog, transition)?;
+    let raw = raw_columns(graph, revision, models, catalog, transition)?;
     let columns = Columns { raw: &raw, terminated: transition.terminated, cause: transition.cause };
     let mut outputs = vec![0.0; graph.nodes.len() * len];
     let mut totals = vec![vec![0.0; len]; graph.groups.len()];

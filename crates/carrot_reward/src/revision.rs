@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::Graph;
+use crate::error::RewardError;
+use crate::graph::{Body, Graph};
 use crate::score::{RolloutView, values_before_stage};
 use crate::stage::{Stage, StageState};
 
@@ -18,6 +19,9 @@ pub struct NodeRevision {
     pub stages: Vec<StageState>,
     /// Version of the model that fills the column.
     pub model: Option<u32>,
+    /// Values of the term's declared parameters, in order.
+    #[serde(default)]
+    pub params: Vec<f32>,
 }
 
 /// What a revision says about one graph: one entry per node.
@@ -84,6 +88,37 @@ impl Revision {
         next
     }
 
+    /// A revision in which a declared parameter has another value, in every term that reads it.
+    ///
+    /// # Errors
+    /// When the graph has no such parameter, or the value is outside of its range.
+    pub fn with_param(
+        &self,
+        graphs: &[Graph],
+        graph: usize,
+        name: &str,
+        value: f32,
+        env_steps: u64,
+    ) -> Result<Self, RewardError> {
+        let mut next = self.clone();
+        next.number += 1;
+        next.env_steps = env_steps;
+        let mut found = false;
+        for (node, state) in graphs[graph].nodes.iter().zip(&mut next.graphs[graph].nodes) {
+            let Body::Term(kind, _) = &node.body else { continue };
+            for (param, slot) in kind.params().iter().zip(&mut state.params) {
+                if param.name == name {
+                    let (low, high) = param.range;
+                    if !(low..=high).contains(&value) {
+                        return Err(RewardError::ParamRange { name: name.into(), value, low, high });
+                    }
+                    (*slot, found) = (value, true);
+                }
+            }
+        }
+        if found { Ok(next) } else { Err(RewardError::NoParam(name.into())) }
+    }
+
     /// A revision in which a model has another version.
     pub fn with_model(&self, graphs: &[Graph], model: &str, version: u32, env_steps: u64) -> Self {
         let mut next = self.clone();
@@ -91,7 +126,7 @@ impl Revision {
         next.env_steps = env_steps;
         for (graph, revision) in graphs.iter().zip(&mut next.graphs) {
             for (node, state) in graph.nodes.iter().zip(&mut revision.nodes) {
-                if let crate::graph::Body::Term(kind, _) = &node.body
+                if let Body::Term(kind, _) = &node.body
                     && kind.model() == Some(model)
                 {
                     state.model = Some(version);
@@ -109,6 +144,10 @@ impl GraphRevision {
             weight: node.weight,
             stages: node.stages.iter().map(|stage| stage.state_at(0)).collect(),
             model: None,
+            params: match &node.body {
+                Body::Term(kind, _) => kind.params().iter().map(|param| param.value).collect(),
+                Body::Combine(..) => Vec::new(),
+            },
         };
         Self { nodes: graph.nodes.iter().map(node).collect() }
     }

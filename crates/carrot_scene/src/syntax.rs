@@ -236,19 +236,14 @@ impl NodeRef {
         }
     }
 
-    /// The place of bytes `range` of a string's value, for languages that live in strings.
-    ///
-    /// A string with escapes is pointed at as a whole.
+    /// The place of bytes `range` of a string's value, for languages that live in strings: raw strings, plain
+    /// ones, and those with escapes.
     pub fn span_within(&self, range: Range<usize>) -> Span {
         let seen = self.seen();
         let Kind::String(value) = &seen.node().kind else { return self.span() };
-        match seen.text().find(value.as_str()) {
-            Some(quote) if range.end <= value.len() => {
-                let start = seen.node().range.start + quote;
-                self.source().span(start + range.start..start + range.end)
-            }
-            _ => seen.span(),
-        }
+        let start = seen.node().range.start;
+        let at = |offset: usize| start + written_offset(seen.text(), value, offset);
+        self.source().span(at(range.start)..at(range.end))
     }
 
     /// Whether this is `None`.
@@ -322,6 +317,25 @@ impl NodeRef {
             _ => self.shape().to_string(),
         }
     }
+}
+
+/// Where byte `offset` of a string's value stands in its text, quotes and escapes included.
+fn written_offset(text: &str, value: &str, offset: usize) -> usize {
+    if let Some(raw) = text.strip_prefix('r') {
+        return 1 + raw.find('"').map_or(0, |quote| quote + 1) + offset.min(value.len());
+    }
+    let mut at = 1;
+    for (_, c) in value.char_indices().take_while(|&(start, _)| start < offset) {
+        let rest = &text[at..];
+        at += match rest.as_bytes() {
+            // One escape per byte of the character.
+            [b'\\', b'x', ..] => 4 * c.len_utf8(),
+            [b'\\', b'u', ..] => rest.find('}').map_or(2, |brace| brace + 1),
+            [b'\\', ..] => 2,
+            _ => c.len_utf8(),
+        };
+    }
+    at
 }
 
 impl fmt::Debug for NodeRef {

@@ -27,6 +27,7 @@ pub fn template(kind: &str, signal: &str) -> String {
         "Distance" | "Progress" | "StateCost" => format!("signal: \"{signal}\""),
         "Event" => "end: Terminated".into(),
         "Truth" => "source: Score".into(),
+        "Expr" => format!("code: \"abs({signal})\""),
         "Model" => "name: \"model\"".into(),
         _ => String::new(),
     };

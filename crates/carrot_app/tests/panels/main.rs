@@ -13,15 +13,15 @@ use egui_kittest::kittest::Queryable;
 
 /// The repository's scenes, and a folder of its own for all else.
 pub struct Workplace {
-    pub folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Workplace {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    pub fn desk(&self) -> Desk {
+    pub(crate) fn desk(&self) -> Desk {
         Desk::new(Places {
             scenes: scenes(),
             runs: self.folder.path().join("runs"),
@@ -37,7 +37,7 @@ impl Workplace {
     }
 }
 
-pub fn scenes() -> PathBuf {
+pub(crate) fn scenes() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scenes")
 }
 

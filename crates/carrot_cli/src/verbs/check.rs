@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use carrot_lab::saved::{RunCheck, SavedRun, check_rewards, check_setup};
 use carrot_lab::{Setup, Source};
+use carrot_reward::Body;
 use carrot_sim::{CheckConfig, CheckReport};
 use clap::Args;
 use serde_json::json;
@@ -48,12 +49,31 @@ impl Check {
         let setup = Setup::read(&Source::read(path)?, &self.overrides, models(&self.models)?)?;
         check_setup(&setup)?;
         let (task, terms) = (setup.task.spec().name, setup.graphs[0].term_names());
-        let document =
-            json!({"scene": path, "ok": true, "task": task, "reward": setup.reward, "terms": terms});
+        let reach = reach(&setup);
+        let document = json!({
+            "scene": path, "ok": true, "task": task, "reward": setup.reward, "terms": terms, "reach": reach,
+        });
         output.answer(&document, || {
-            format!("{}: ok\n  task {task}, reward {}: {}", path.display(), setup.reward, terms.join(", "))
+            let line = |(term, reach): &(String, String)| format!("\n  {term} can be {reach}");
+            let reach: String = reach.iter().map(line).collect();
+            let terms = terms.join(", ");
+            format!("{}: ok\n  task {task}, reward {}: {terms}{reach}", path.display(), setup.reward)
         })
     }
+}
+
+/// The values that terms can have before stages and weights, where the reward says so: expressions do.
+fn reach(setup: &Setup) -> Vec<(String, String)> {
+    let nodes = setup.graphs[0].nodes.iter();
+    let known = nodes.filter_map(|node| match &node.body {
+        Body::Term(kind, _) => kind.reach().map(|(bounds, unit)| {
+            let unit = unit.to_string();
+            let unit = if unit.is_empty() { unit } else { format!(" [{unit}]") };
+            (node.name.clone(), format!("{bounds}{unit}"))
+        }),
+        Body::Combine(..) => None,
+    });
+    known.collect()
 }
 
 fn check_run(path: &Path, output: &Output) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! `carrot kinds`: the pages of everything that a reward can be made of.
 
-use carrot_reward::{COMBINATOR_DOCS, KindRegistry, RuleDoc, STAGE_DOCS};
+use carrot_reward::expr::PROGRAM_DOC;
+use carrot_reward::{COMBINATOR_DOCS, KindRegistry, MACHINE_DOC, RuleDoc, STAGE_DOCS};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -11,13 +12,13 @@ use crate::output::{Output, table, wrap};
 /// List what rewards are made of, or show the page of one.
 #[derive(Subcommand)]
 pub(crate) enum Kinds {
-    /// List kinds, stages and combinators
+    /// List kinds, stages, combinators and forms
     #[command(after_help = "Example:\n  carrot kinds list")]
     List,
     /// Show a page: what it rewards, formula, parameters, when it misleads
     #[command(after_help = "Example:\n  carrot kinds show Potential")]
     Show {
-        /// Name of a kind, stage or combinator
+        /// Name of a kind, stage, combinator or form
         name: String,
     },
 }
@@ -26,6 +27,7 @@ pub(crate) enum Kinds {
 const KIND: &str = "kind";
 const STAGE: &str = "stage";
 const COMBINATOR: &str = "combinator";
+const FORM: &str = "form";
 
 impl Kinds {
     pub(super) fn run(&self, output: &Output) -> Result<(), Failure> {
@@ -43,7 +45,8 @@ impl Kinds {
             Self::Show { name } => {
                 let names: Vec<&str> = pages.iter().map(|(_, doc)| doc.name).collect();
                 let found = pages.iter().find(|(_, doc)| doc.name == name);
-                let page = found.ok_or_else(|| lookup::unknown("kind, stage or combinator", name, &names))?;
+                let page =
+                    found.ok_or_else(|| lookup::unknown("kind, stage, combinator or form", name, &names))?;
                 output.answer(&document(page), || text(page))
             }
         }
@@ -54,7 +57,8 @@ fn pages() -> Vec<(&'static str, RuleDoc)> {
     let kinds = KindRegistry::standard().docs().map(|doc| (KIND, doc)).collect::<Vec<_>>();
     let stages = STAGE_DOCS.into_iter().map(|doc| (STAGE, doc));
     let combinators = COMBINATOR_DOCS.into_iter().map(|doc| (COMBINATOR, doc));
-    kinds.into_iter().chain(stages).chain(combinators).collect()
+    let forms = [PROGRAM_DOC, MACHINE_DOC].into_iter().map(|doc| (FORM, doc));
+    kinds.into_iter().chain(stages).chain(combinators).chain(forms).collect()
 }
 
 fn document((what, doc): &(&str, RuleDoc)) -> Value {

@@ -13,6 +13,7 @@ mod mdp;
 mod report;
 mod rescore;
 mod resume;
+mod reward;
 mod robot;
 mod tasks;
 mod train;
@@ -31,6 +32,9 @@ pub(crate) enum Verb {
     /// List kinds, stages and combinators of rewards, or show the page of one
     #[command(subcommand)]
     Kinds(kinds::Kinds),
+    /// Look at the language that rewards are written in
+    #[command(subcommand)]
+    Reward(reward::Reward),
     /// Play a task's scripts under its rewards: which one pays a failure more than the expert?
     Audit(audit::Audit),
     /// Train an agent as a scene says
@@ -69,6 +73,7 @@ impl Verb {
         match self {
             Self::Tasks(verb) => verb.run(output),
             Self::Kinds(verb) => verb.run(output),
+            Self::Reward(verb) => verb.run(output),
             Self::Audit(verb) => verb.run(output),
             Self::Train(verb) => verb.run(output),
             Self::Resume(verb) => verb.run(output),

@@ -46,11 +46,12 @@ fn entries(folder: &Path) -> Vec<String> {
     names
 }
 
-const VERBS: [&[&str]; 17] = [
+const VERBS: [&[&str]; 18] = [
     &["tasks", "list"],
     &["tasks", "show"],
     &["kinds", "list"],
     &["kinds", "show"],
+    &["reward", "grammar"],
     &["train"],
     &["resume"],
     &["eval"],
@@ -130,6 +131,12 @@ fn lists_and_pages_are_json_on_request() {
         assert!(text.starts_with(name) && text.contains("When it misleads"), "{text}");
         assert_eq!(&json(here.path(), &["kinds", "show", name]).0, kind);
     }
+    let card = succeed(here.path(), &["reward", "grammar"]);
+    assert!(card.lines().count() <= 66 && card.contains("tolerance(x, low, high, margin)"), "{card}");
+    assert_eq!(
+        json(here.path(), &["reward", "grammar"]).0["card"].as_str().unwrap().trim_end(),
+        card.trim_end()
+    );
     assert!(entries(here.path()).is_empty());
 }
 

@@ -25,6 +25,9 @@ settings! {
         updates_per_step: f64 = 0.25, 0.0..=100.0;
         /// Learning rate of Adam; DQN used RMSProp, Rainbow Adam.
         learning_rate: f64 = 1e-3, range::RATE;
+        /// Let the learning rate fall to 0 over `total_steps`: the last policy is then not one of many that come
+        /// and go.
+        anneal_lr: bool = false;
         /// Longest gradient.
         max_grad_norm: f64 = 10.0, range::NORM;
         /// Where the squared error turns into an absolute one (Huber 1964); DQN's clipped error is 1.

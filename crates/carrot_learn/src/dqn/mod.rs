@@ -102,6 +102,13 @@ impl Dqn {
         epsilon_start + (epsilon_end - epsilon_start) * share
     }
 
+    /// Learning rate after the env steps that are stored.
+    fn learning_rate(&self) -> f64 {
+        let DqnConfig { learning_rate, anneal_lr, total_steps, .. } = self.config;
+        let gone = self.off_policy.counters.steps as f64 / total_steps as f64;
+        if anneal_lr { learning_rate * (1.0 - gone).max(0.0) } else { learning_rate }
+    }
+
     /// The best action of each row, or, at a chance of `epsilon`, any.
     fn choose(
         &self,
@@ -156,7 +163,8 @@ impl Dqn {
         if !metrics.iter().all(|x| x.is_finite()) {
             return Ok(None);
         }
-        self.weights.apply(gradient, metrics[2], config.max_grad_norm, config.learning_rate)?;
+        let learning_rate = self.learning_rate();
+        self.weights.apply(gradient, metrics[2], self.config.max_grad_norm, learning_rate)?;
         Ok(Some(metrics))
     }
 }
@@ -200,7 +208,7 @@ impl Learner for Dqn {
         self.off_policy.counters.skipped_updates += skipped;
         let mut scalars = vec![
             ("train/n_updates", self.off_policy.gradient_steps as f64),
-            ("train/learning_rate", self.config.learning_rate),
+            ("train/learning_rate", self.learning_rate()),
             ("train/skipped_updates", skipped as f64),
             ("train/replay_size", self.off_policy.replay.len() as f64),
             ("rollout/exploration_rate", self.epsilon(self.off_policy.counters.steps).into()),

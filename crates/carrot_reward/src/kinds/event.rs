@@ -19,7 +19,7 @@ pub enum Trigger {
 }
 
 /// One of the two end flags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EndFlag {
     /// The task ended.
     Terminated,

@@ -4,6 +4,7 @@ mod alive;
 mod distance;
 mod effort;
 mod event;
+mod expr;
 mod model;
 mod progress;
 mod state_cost;
@@ -16,6 +17,7 @@ pub use alive::Alive;
 pub use distance::Distance;
 pub use effort::Effort;
 pub use event::{EndFlag, Event, Trigger};
+pub use expr::Expr;
 pub use model::Model;
 pub use progress::Progress;
 pub use state_cost::StateCost;
@@ -39,6 +41,7 @@ impl KindRegistry {
             .with::<StateCost>()
             .with::<Alive>()
             .with::<TimePenalty>()
+            .with::<Expr>()
             .with::<Truth>()
             .with::<Model>()
     }

@@ -30,8 +30,20 @@ pub enum Sigmoid {
 }
 
 impl Sigmoid {
+    /// All kernels.
+    pub const ALL: [Self; 8] = [
+        Self::Gaussian,
+        Self::Hyperbolic,
+        Self::LongTail,
+        Self::Reciprocal,
+        Self::Cosine,
+        Self::Linear,
+        Self::Quadratic,
+        Self::TanhSquared,
+    ];
+
     /// The scale s at which the value one margin away from the bounds is `value`.
-    fn scale(self, value: f32) -> f32 {
+    pub(crate) fn scale(self, value: f32) -> f32 {
         match self {
             Self::Gaussian => libm::sqrtf(-2.0 * libm::logf(value)),
             Self::Hyperbolic => libm::acoshf(1.0 / value),
@@ -212,7 +224,7 @@ mod tests {
     #[test]
     fn kernels_equal_dm_control() {
         use Sigmoid::*;
-        for sigmoid in [Gaussian, Hyperbolic, LongTail, Reciprocal, Cosine, Linear, Quadratic, TanhSquared] {
+        for sigmoid in Sigmoid::ALL {
             assert_eq!(value(sigmoid, 0.1, 0.5), 1.0, "{sigmoid:?} inside");
             assert!((value(sigmoid, 0.1, 3.0) - 0.1).abs() < 1e-6, "{sigmoid:?} one margin above");
             assert!((value(sigmoid, 0.1, -3.0) - 0.1).abs() < 1e-6, "{sigmoid:?} one margin below");

@@ -96,11 +96,19 @@ fn shapes_tell_how_a_node_is_taken_apart() {
 
 #[test]
 fn places_inside_of_strings_are_exact() {
-    let node = root(r##"(plain: "a + b", raw: r#"é + c"#, escaped: "a\t+ d")"##);
+    let node =
+        root(r##"(plain: "a + b", raw: r#"é + c"#, escaped: "\"a\u{e9}\x41\xc3\xa9\t+ d", empty: r"")"##);
     let within = |field: usize, range| node.fields().unwrap()[field].1.span_within(range).text().to_owned();
     assert_eq!(within(0, 4..5), "b");
     assert_eq!(within(1, 5..6), "c");
-    assert_eq!(within(2, 4..5), r#""a\t+ d""#);
+    let value = node.fields().unwrap()[2].1.string().unwrap().value;
+    assert_eq!(value, "\"aéAé\t+ d");
+    for (at, c) in value.char_indices().filter(|(_, c)| "a+dA".contains(*c)) {
+        let written = if c == 'A' { r"\x41".to_owned() } else { c.to_string() };
+        assert_eq!(within(2, at..at + 1), written);
+    }
+    assert_eq!((within(2, 4..5).as_str(), within(2, 5..7).as_str()), (r"\x41", r"\xc3\xa9"));
+    assert_eq!(within(3, 0..0), "");
 }
 
 #[test]
