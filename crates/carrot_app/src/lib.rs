@@ -11,6 +11,7 @@ pub mod hand;
 pub mod keys;
 pub mod launch;
 pub mod layout;
+pub mod marks;
 pub mod panels;
 pub mod runs;
 pub mod session;

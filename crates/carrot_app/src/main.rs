@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use carrot_app::launch::{Launch, USAGE, no_display};
+use carrot_app::launch::{Launch, USAGE, has_no_display, headless};
 use carrot_app::window;
 
 /// The command line or the scene is wrong.
@@ -23,17 +23,19 @@ fn main() -> ExitCode {
         print!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    if let Some(why) = no_display(launch.path.as_deref()) {
-        eprintln!("error: {why}");
+    let job = headless(launch.path.as_deref());
+    let refuse = move |why: &str| eprintln!("error: no window: {why}; without one, try: {job}");
+    if has_no_display() {
+        refuse("DISPLAY is not set");
         return NO_DEVICE.into();
     }
     match launch.desk() {
         Ok((desk, spec)) => {
-            if window::run(desk, &spec) {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            }
+            let cannot_open = move |why: &str| {
+                refuse(why);
+                std::process::exit(NO_DEVICE.into())
+            };
+            if window::run(desk, &spec, cannot_open) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
             eprintln!("error: {error}");

@@ -21,7 +21,8 @@ usage: cargo xtask VERB [ARGS]
   check              formatting, clippy, documentation, repository rules
   tidy               the repository rules alone
   app [ARGS]         open the window (`carrot-app ARGS`)
-  tour [--small]     walk the real window through every panel on a virtual screen; pictures in target/tour
+  tour [--small] [--built]   walk the real window through every panel on a virtual screen; pictures in
+                     target/tour; --built takes the window that the tests left
   bench [ARGS]       measure the step rate (`carrot bench step ARGS`)
   ci                 everything a change must pass, with the minutes of each stage
 ";

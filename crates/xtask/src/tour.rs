@@ -28,21 +28,19 @@ pub(crate) fn app(args: &[String]) -> Outcome {
 
 /// `tour`: fails on a panic, an error in the log, or an empty picture.
 pub(crate) fn run(args: &[String]) -> Outcome {
-    let (size, extra) = match args {
-        [] => (USUAL, None),
-        [flag] if flag == "--small" => (SMALL, None),
-        [flag] if flag == "--light" => (USUAL, Some("--light")),
-        [flag, size] if flag == "--size" => (size.as_str(), None),
-        _ => {
-            return Err(format!(
-                "`cargo xtask tour` knows --small, --light and --size WxH, got `{}`",
-                args.join(" ")
-            ));
+    let (mut size, mut is_built) = (USUAL, false);
+    for arg in args {
+        match arg.as_str() {
+            "--small" => size = SMALL,
+            "--built" => is_built = true,
+            other => return Err(format!("`cargo xtask tour` knows --small and --built, got `{other}`")),
         }
-    };
+    }
     setup::ensure()?;
     system::need_screen()?;
-    crate::cargo::step("cargo build", cargo().args(["build", "--package", "carrot_app"]))?;
+    if !is_built {
+        crate::cargo::step("cargo build", cargo().args(["build", "--package", "carrot_app"]))?;
+    }
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| place::root().join("target"), Into::into);
     let folder = target.join("tour");
@@ -57,7 +55,6 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     window
         .current_dir(place::root())
         .args(["--tour".as_ref(), folder.as_os_str(), "--size".as_ref(), size.as_ref()])
-        .args(extra)
         .arg("--runs")
         .arg(folder.join("runs"))
         .env("DISPLAY", &screen.name)

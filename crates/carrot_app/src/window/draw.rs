@@ -1,10 +1,10 @@
 //! Frames as entities: every drawn env is a root with its solids below it, changed only where a frame changed.
 
-use bevy::light::CascadeShadowConfigBuilder;
+use bevy::light::{CascadeShadowConfig, CascadeShadowConfigBuilder};
 use bevy::prelude::*;
-use bevy_egui::EguiContexts;
+use bevy_egui::{EguiContexts, egui};
 
-use super::camera::{Orbit, to_bevy};
+use super::camera::{Orbit, View, to_bevy};
 use super::meshes::{Stock, scale, stand};
 use super::{WorldCamera, WorldRect};
 use crate::desk::{Desk, Errand};
@@ -19,7 +19,10 @@ impl Plugin for DrawPlugin {
             .init_resource::<Drawn>()
             .add_systems(Startup, light)
             .add_systems(Update, (draw, look, follow).chain().before(super::camera::place))
-            .add_systems(Update, super::trail::draw_trail.after(draw))
+            .add_systems(
+                Update,
+                (shade.after(follow), (super::trail::draw_trail, super::marks::draw_marks).after(draw)),
+            )
             .add_systems(bevy_egui::EguiPrimaryContextPass, name_envs.after(super::show));
     }
 }
@@ -32,11 +35,18 @@ pub(super) struct Drawn {
     bounds: Option<Bounds>,
     is_flat: bool,
     followed: Option<Vec3>,
+    /// Where the chosen env stands, in Carrot's axes.
+    chosen_offset: [f32; 3],
     /// Whether the camera shall go home once the world's rectangle is known.
     wants_home: bool,
 }
 
 impl Drawn {
+    /// Where the chosen env stands in the wall, in Carrot's axes.
+    pub(super) fn offset(&self) -> Option<[f32; 3]> {
+        self.followed.filter(|_| !self.envs.is_empty()).map(|_| self.chosen_offset)
+    }
+
     /// Where what moves in the chosen env is, in Bevy's axes.
     pub(super) fn followed(&self) -> Option<Vec3> {
         self.followed.filter(|_| !self.envs.is_empty())
@@ -65,13 +75,7 @@ fn light(
     mut materials: ResMut<Assets<StandardMaterial>>,
 ) {
     let sun = DirectionalLight { illuminance: 7_500.0, shadow_maps_enabled: true, ..default() };
-    let shadows = CascadeShadowConfigBuilder { num_cascades: 1, maximum_distance: 40.0, ..default() };
-    commands.spawn((
-        Sun,
-        sun,
-        shadows.build(),
-        Transform::from_xyz(-3.0, 7.0, 4.5).looking_at(Vec3::ZERO, Vec3::Y),
-    ));
+    commands.spawn((Sun, sun, Transform::from_xyz(-3.0, 7.0, 4.5).looking_at(Vec3::ZERO, Vec3::Y)));
     commands.spawn((
         DirectionalLight { illuminance: 1_600.0, ..default() },
         Transform::from_xyz(4.0, 3.0, 5.0).looking_at(Vec3::ZERO, Vec3::Y),
@@ -129,6 +133,7 @@ fn draw(
         }
         if frame.env as usize == chosen {
             let at = followed(&solids);
+            drawn.chosen_offset = offset;
             drawn.followed = Some(to_bevy(std::array::from_fn(|axis| at[axis] + offset[axis])));
         }
         let own = &mut drawn.envs[slot];
@@ -239,7 +244,26 @@ fn look(
     *ground.0 = Transform { translation: below, scale: Vec3::splat(bounds.radius() * 40.0), ..default() };
     if drawn.wants_home && rect.height() > 1.0 {
         drawn.wants_home = false;
-        *orbit = Orbit::home(&bounds, drawn.is_flat, rect.width() / rect.height());
+        let view = match (&desk.session, drawn.is_flat) {
+            (Some(session), false) if drawn.envs.len() > 1 => View::Wall(session.setup().task.camera()),
+            (Some(session), false) => View::Env(session.setup().task.camera()),
+            _ => View::Tiles,
+        };
+        *orbit = Orbit::home(view, &bounds, rect.width() / rect.height());
+    }
+}
+
+/// Spends the shadow map on what the camera sees, be it a hand or a field of boards.
+fn shade(orbit: Res<Orbit>, mut sun: Single<&mut CascadeShadowConfig, With<Sun>>) {
+    if orbit.is_changed() {
+        let (near, far) = (0.1 * orbit.distance, 2.2 * orbit.distance);
+        let fitted = CascadeShadowConfigBuilder {
+            num_cascades: 1,
+            minimum_distance: near,
+            maximum_distance: far,
+            ..default()
+        };
+        **sun = fitted.build();
     }
 }
 
@@ -269,7 +293,7 @@ fn name_envs(
         return Ok(());
     }
     let ctx = contexts.ctx_mut()?;
-    let painter = ctx.layer_painter(bevy_egui::egui::LayerId::background());
+    let painter = ctx.layer_painter(egui::LayerId::background());
     for env in &drawn.envs {
         let mut top = bounds.center();
         top[2] = bounds.high[2];

@@ -2,8 +2,10 @@
 
 mod camera;
 mod draw;
+mod marks;
 mod meshes;
 mod picture;
+mod start;
 mod tour;
 mod trail;
 
@@ -13,6 +15,7 @@ use bevy::camera::visibility::RenderLayers;
 use bevy::camera::{CameraOutputMode, Viewport};
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
+use bevy::render::error_handler::RenderErrorHandler;
 use bevy::render::render_resource::BlendState;
 use bevy::window::{PrimaryWindow, WindowResolution};
 use bevy_egui::{
@@ -35,8 +38,10 @@ struct WorldRect(Option<egui::Rect>);
 #[derive(Component)]
 struct WorldCamera;
 
-/// Runs the window until it is closed; true when all went well.
-pub fn run(desk: Desk, spec: &WindowSpec) -> bool {
+/// Runs the window until it is closed; true when all went well. Where the machine has no screen or no graphics
+/// device, `cannot_open` hears why.
+pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sync + 'static) -> bool {
+    start::guard(cannot_open);
     let window = Window {
         title: "Carrot".into(),
         name: Some("carrot-app".into()),
@@ -54,7 +59,8 @@ pub fn run(desk: Desk, spec: &WindowSpec) -> bool {
     .init_resource::<WorldRect>()
     .insert_non_send(desk)
     .add_systems(Startup, set_up)
-    .add_systems(First, advance)
+    .insert_resource(RenderErrorHandler(start::give_up))
+    .add_systems(First, (start::unguard.run_if(run_once), advance))
     .add_systems(EguiPrimaryContextPass, show)
     .add_systems(PostUpdate, fit_viewport.before(bevy::camera::CameraUpdateSystems));
     if let Some(folder) = &spec.tour {
