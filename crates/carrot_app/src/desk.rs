@@ -219,7 +219,8 @@ impl Desk {
     fn put_on_desk(&mut self, session: Session) {
         let columns = session.live().env().catalog().width();
         self.signals.chosen = (0..columns.min(3)).collect();
-        self.reward = RewardState::default();
+        let first = session.account(0).lines.first().map(|line| line.path.clone());
+        self.reward = RewardState { term: first, ..RewardState::default() };
         self.silenced.clear();
         self.hand = Hand::new(&session.task().action);
         self.notices.clear();

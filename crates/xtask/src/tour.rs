@@ -59,6 +59,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         .arg(folder.join("runs"))
         .env("DISPLAY", &screen.name)
         .env("WGPU_BACKEND", "vulkan")
+        .env("NO_COLOR", "1")
         .env_remove("WAYLAND_DISPLAY")
         .stderr(Stdio::piped());
     let (ended_well, log) = watch(&mut window)?;
@@ -131,7 +132,7 @@ fn watch(window: &mut Command) -> Outcome<(bool, String)> {
 /// Whether a tour went well.
 fn judge(ended_well: bool, log: &str, folder: &Path) -> Outcome {
     let faults: Vec<&str> =
-        log.lines().filter(|line| line.contains(" ERROR ") || line.contains("panicked")).collect();
+        log.lines().filter(|line| line.contains("ERROR ") || line.contains("panicked")).collect();
     if !ended_well || !faults.is_empty() {
         eprint!("{log}");
         return Err(format!("the tour failed, {} faults in the log above", faults.len()));

@@ -120,7 +120,12 @@ fn draw(
     let all: Vec<Vec<Solid>> = frames.iter().map(|frame| solids(&frame.drawing)).collect();
     drawn.is_flat = frames.first().is_some_and(|frame| frame.drawing.tiles.is_some());
     if drawn.bounds.is_none() {
-        drawn.bounds = all.first().map(|solids| Bounds::of(solids));
+        let camera = desk.session.as_ref().map(|session| session.setup().task.camera());
+        let whole = |solids: &Vec<Solid>| match camera {
+            Some(camera) if !drawn.is_flat => Bounds::seen(solids, &camera),
+            _ => Bounds::of(solids),
+        };
+        drawn.bounds = all.first().map(whole);
     }
     let chosen = desk.session.as_ref().map_or(0, |session| session.env());
     for (slot, (frame, solids)) in frames.iter().zip(all).enumerate() {
@@ -213,7 +218,7 @@ fn look(
     mut drawn: ResMut<Drawn>,
     rect: Res<WorldRect>,
     mut orbit: ResMut<Orbit>,
-    mut camera: Single<&mut Camera, With<WorldCamera>>,
+    mut camera: Single<(&mut Camera, &mut DistanceFog), With<WorldCamera>>,
     mut ambient: ResMut<GlobalAmbientLight>,
     mut materials: ResMut<Assets<StandardMaterial>>,
     mut ground: Single<(&mut Transform, &mut Visibility, &MeshMaterial3d<StandardMaterial>), With<Ground>>,
@@ -226,7 +231,8 @@ fn look(
         } else {
             (Color::srgb_u8(0xe9, 0xec, 0xf0), Color::srgb_u8(0xd6, 0xda, 0xdf), 620.0)
         };
-        camera.clear_color = ClearColorConfig::Custom(sky);
+        camera.0.clear_color = ClearColorConfig::Custom(sky);
+        camera.1.color = sky;
         ambient.brightness = fill;
         if let Some(mut material) = materials.get_mut(&ground.2.0) {
             material.base_color = floor;
@@ -250,6 +256,9 @@ fn look(
             _ => View::Tiles,
         };
         *orbit = Orbit::home(view, &bounds, rect.width() / rect.height());
+        // The ground fades into the sky well behind everything that is drawn.
+        let near = orbit.distance + 2.0 * bounds.radius();
+        camera.1.falloff = FogFalloff::Linear { start: near, end: 4.0 * near };
     }
 }
 

@@ -74,6 +74,7 @@ fn set_up(mut commands: Commands, mut settings: ResMut<EguiGlobalSettings>) {
     commands.spawn((
         WorldCamera,
         Camera3d::default(),
+        DistanceFog::default(),
         Camera { clear_color: ClearColorConfig::Custom(Color::BLACK), ..default() },
         Projection::Perspective(PerspectiveProjection { fov: camera::FOV, near: 0.01, ..default() }),
         Msaa::Sample4,

@@ -16,7 +16,7 @@ use crate::session::RewardEdit;
 /// Colours that a picture must have at least; fewer are an empty window.
 const COLORS: usize = 24;
 /// Frames at the start until pipelines are ready.
-const WARM_UP: u32 = 30;
+const WARM_UP: u32 = 8;
 
 pub(super) struct TourPlugin {
     pub(super) folder: PathBuf,
@@ -81,7 +81,7 @@ fn stops(scene: &'static str, at_length: bool) -> Vec<Beat> {
         Beat::Do(Action::SetSpeed(4.0)),
         Beat::Wait(6),
         play(),
-        Beat::Wait(40),
+        Beat::Wait(12),
         play(),
         Beat::Wait(3),
         Beat::Shot("contributions"),
@@ -91,7 +91,7 @@ fn stops(scene: &'static str, at_length: bool) -> Vec<Beat> {
         key("w", KeyCode::KeyW),
         Beat::Do(Action::SetDriver("random".into())),
         play(),
-        Beat::Wait(60),
+        Beat::Wait(14),
         play(),
         tab("4", KeyCode::Digit4),
         Beat::Wait(4),
@@ -110,7 +110,7 @@ fn stops(scene: &'static str, at_length: bool) -> Vec<Beat> {
             Beat::Do(Action::SetDriver("expert".into())),
             Beat::Do(Action::Edit(weight, None)),
             play(),
-            Beat::Wait(40),
+            Beat::Wait(12),
             play(),
             Beat::Wait(3),
             Beat::Shot("edited"),
@@ -118,7 +118,7 @@ fn stops(scene: &'static str, at_length: bool) -> Vec<Beat> {
             Beat::Press(KeyCode::ArrowLeft, Key::ArrowLeft),
             Beat::Do(Action::Branch("random".into())),
             play(),
-            Beat::Wait(30),
+            Beat::Wait(10),
             play(),
             Beat::Wait(3),
             Beat::Shot("branch"),
@@ -126,7 +126,7 @@ fn stops(scene: &'static str, at_length: bool) -> Vec<Beat> {
             Beat::Do(Action::ShowSide(Side::Training)),
             tab("5", KeyCode::Digit5),
             Beat::Do(Action::StartTraining),
-            Beat::Wait(60),
+            Beat::Wait(24),
             Beat::Shot("training"),
             Beat::Do(Action::StopTraining),
         ]);
