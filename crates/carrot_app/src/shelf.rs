@@ -54,12 +54,7 @@ fn scene_card(file: &Path) -> Result<SceneCard, String> {
         task: spec.name.into(),
         family: spec.family.into(),
         about: spec.about.into(),
-        detail: format!(
-            "{}: {}, {}",
-            file.file_stem().unwrap_or_default().to_string_lossy(),
-            setup.reward,
-            setup.learner.algo()
-        ),
+        detail: format!("{}: {}", file.file_stem().unwrap_or_default().to_string_lossy(), setup.reward),
         is_flat: frame.drawing.tiles.is_some(),
         bounds: Bounds::seen(&solids, &setup.task.camera()),
         solids,

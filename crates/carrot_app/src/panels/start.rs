@@ -32,7 +32,7 @@ pub struct SceneCard {
     pub family: String,
     /// What the task asks for.
     pub about: String,
-    /// Its reward, and its learner.
+    /// Its file and its reward.
     pub detail: String,
     /// Its first state.
     pub solids: Vec<Solid>,
@@ -53,7 +53,7 @@ pub struct RunCard {
     pub detail: String,
 }
 
-const CARD: egui::Vec2 = vec2(196.0, 176.0);
+const CARD: egui::Vec2 = vec2(196.0, 190.0);
 
 /// Shows the page.
 pub fn show(ui: &mut Ui, view: &StartView, actions: &mut Vec<Action>) {

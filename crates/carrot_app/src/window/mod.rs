@@ -15,6 +15,7 @@ use bevy::camera::visibility::RenderLayers;
 use bevy::camera::{CameraOutputMode, Viewport};
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
+use bevy::render::RenderPlugin;
 use bevy::render::error_handler::RenderErrorHandler;
 use bevy::render::render_resource::BlendState;
 use bevy::window::{PrimaryWindow, WindowResolution};
@@ -52,6 +53,8 @@ pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sy
     app.add_plugins(
         DefaultPlugins
             .set(WindowPlugin { primary_window: Some(window), ..default() })
+            // Scripted pictures must not be taken before there is anything to draw with.
+            .set(RenderPlugin { synchronous_pipeline_compilation: spec.tour.is_some(), ..default() })
             .set(LogPlugin { filter: "warn,carrot_app=info".into(), ..default() }),
     )
     .add_plugins(EguiPlugin::default())

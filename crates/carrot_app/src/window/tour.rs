@@ -57,9 +57,9 @@ fn key(letter: &str, code: KeyCode) -> Beat {
 impl Tour {
     fn new(folder: PathBuf) -> Self {
         let mut beats = VecDeque::from([Beat::Wait(WARM_UP), Beat::Shot("start")]);
-        beats.extend(stops("scenes/cart_pole.ron", true));
-        beats.extend(stops("scenes/door_key_8x8.ron", false));
         beats.extend(stops("scenes/pick_place.ron", false));
+        beats.extend(stops("scenes/door_key_8x8.ron", false));
+        beats.extend(stops("scenes/cart_pole.ron", true));
         beats.extend([
             Beat::Press(KeyCode::F9, Key::F9),
             Beat::Wait(6),
