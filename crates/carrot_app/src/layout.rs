@@ -78,6 +78,8 @@ fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut
             Tab::Batch => batch::show(ui, &views::batch(session)),
             Tab::Learning => learning::show(ui, &views::learning(desk, session)),
         }
+        // The world keeps its size, whatever is shown below it.
+        ui.take_available_space();
     });
     let rect = ui.available_rect_before_wrap();
     head_up(ui, rect, session);

@@ -39,6 +39,8 @@ pub(super) struct Drawn {
     chosen_offset: [f32; 3],
     /// Whether the camera shall go home once the world's rectangle is known.
     wants_home: bool,
+    /// Where home was, and for which shape of the rectangle.
+    home: Option<(Orbit, f32)>,
 }
 
 impl Drawn {
@@ -248,14 +250,19 @@ fn look(
     let center = bounds.center();
     let below = to_bevy([center[0], center[1], bounds.low[2] - 0.002]);
     *ground.0 = Transform { translation: below, scale: Vec3::splat(bounds.radius() * 40.0), ..default() };
-    if drawn.wants_home && rect.height() > 1.0 {
+    let aspect = rect.width() / rect.height().max(1.0);
+    // Who never moved the camera sees everything, also after a panel or the window became larger.
+    let is_stale =
+        drawn.home.is_some_and(|(home, shape)| home == *orbit && (shape / aspect - 1.0).abs() > 1e-3);
+    if (drawn.wants_home || is_stale) && rect.height() > 1.0 {
         drawn.wants_home = false;
         let view = match (&desk.session, drawn.is_flat) {
             (Some(session), false) if drawn.envs.len() > 1 => View::Wall(session.setup().task.camera()),
             (Some(session), false) => View::Env(session.setup().task.camera()),
             _ => View::Tiles,
         };
-        *orbit = Orbit::home(view, &bounds, rect.width() / rect.height());
+        *orbit = Orbit::home(view, &bounds, aspect);
+        drawn.home = Some((*orbit, aspect));
         // The ground fades into the sky well behind everything that is drawn.
         let near = orbit.distance + 2.0 * bounds.radius();
         camera.1.falloff = FogFalloff::Linear { start: near, end: 4.0 * near };

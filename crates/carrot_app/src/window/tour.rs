@@ -12,6 +12,7 @@ use bevy::window::PrimaryWindow;
 use crate::action::{Action, Side};
 use crate::desk::Desk;
 use crate::session::RewardEdit;
+use crate::session::training::{Stand, Training};
 
 /// Colours that a picture must have at least; fewer are an empty window.
 const COLORS: usize = 24;
@@ -36,6 +37,8 @@ enum Beat {
     Do(Action),
     /// Some frames pass.
     Wait(u32),
+    /// Frames pass until the training of the window took some updates.
+    Trained(usize),
     /// A picture.
     Shot(&'static str),
 }
@@ -126,7 +129,8 @@ fn stops(scene: &'static str, at_length: bool) -> Vec<Beat> {
             Beat::Do(Action::ShowSide(Side::Training)),
             tab("5", KeyCode::Digit5),
             Beat::Do(Action::StartTraining),
-            Beat::Wait(24),
+            Beat::Trained(4),
+            Beat::Wait(3),
             Beat::Shot("training"),
             Beat::Do(Action::StopTraining),
         ]);
@@ -177,6 +181,14 @@ fn walk(
         }
         Some(Beat::Wait(frames)) => tour.wait = frames,
         Some(Beat::Do(action)) => desk.apply(action),
+        Some(Beat::Trained(updates)) => {
+            let training = desk.training.as_ref();
+            let waits =
+                |training: &Training| training.rows().len() < updates && *training.stand() == Stand::Running;
+            if training.is_some_and(waits) {
+                tour.beats.push_front(Beat::Trained(updates));
+            }
+        }
         Some(Beat::Press(code, key)) => {
             input(code, key.clone(), ButtonState::Pressed);
             tour.release = Some((code, key));
