@@ -204,11 +204,11 @@ impl Desk {
         let source = saved.setup().scene.source();
         let source = Source::new(source.name(), source.text());
         let mut session = Session::open(source, models, crate::session::ROWS)?;
-        match Policy::of_run(path) {
-            Ok(policy) => session.set_driver(Driver::Policy(policy)),
-            Err(error) => self.note(format!("the run has no policy to watch yet: {error}")),
-        }
+        let policy = Policy::of_run(path).map(|policy| session.set_driver(Driver::Policy(policy)));
         self.put_on_desk(session);
+        if let Err(error) = policy {
+            self.note(format!("the run has no policy to watch yet: {error}"));
+        }
         self.run = Some(path.to_path_buf());
         self.tab = Tab::Learning;
         self.side = Side::Training;
@@ -219,7 +219,8 @@ impl Desk {
     fn put_on_desk(&mut self, session: Session) {
         let columns = session.live().env().catalog().width();
         self.signals.chosen = (0..columns.min(3)).collect();
-        self.reward = RewardState::default();
+        let first = session.account(0).lines.first().map(|line| line.path.clone());
+        self.reward = RewardState { term: first, ..RewardState::default() };
         self.silenced.clear();
         self.hand = Hand::new(&session.task().action);
         self.notices.clear();

@@ -1,8 +1,9 @@
 //! The command line of `carrot-app`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::desk::{Desk, Places};
+use crate::error::AppError;
 
 /// What the command line says.
 pub const USAGE: &str = "\
@@ -81,8 +82,8 @@ impl Launch {
     /// The desk that it asks for, and the window.
     ///
     /// # Errors
-    /// What is wrong with the scene or run.
-    pub fn desk(self) -> Result<(Desk, WindowSpec), crate::error::AppError> {
+    /// When the scene or run is not there; what is wrong with one that is there, the window says.
+    pub fn desk(self) -> Result<(Desk, WindowSpec), AppError> {
         let usual = Places::default();
         let places = Places {
             scenes: self.scenes.unwrap_or(usual.scenes),
@@ -92,7 +93,12 @@ impl Launch {
         let mut desk = Desk::new(places);
         desk.dark = !self.light;
         if let Some(path) = &self.path {
-            desk.open(path)?;
+            if !path.exists() {
+                return Err(AppError::Refused(format!("there is no scene or run {}", path.display())));
+            }
+            if let Err(error) = desk.open(path) {
+                desk.note(error.to_string());
+            }
         }
         Ok((desk, self.window))
     }
@@ -105,22 +111,25 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     parts.filter(fits).ok_or_else(|| format!("`{text}` is no size; write 1280x720"))
 }
 
-/// Why there can be no window, and which command does the same job without one.
-pub fn no_display(path: Option<&std::path::Path>) -> Option<String> {
+/// The command that does the same job without a window.
+pub fn headless(path: Option<&Path>) -> String {
+    match path {
+        Some(path) if path.is_dir() => format!("carrot report {}", path.display()),
+        Some(path) => format!("carrot audit {}", path.display()),
+        None => "carrot tasks list".into(),
+    }
+}
+
+/// Whether there is no screen to open a window on.
+pub fn has_no_display() -> bool {
     let has = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let missing = cfg!(target_os = "linux") && !has("DISPLAY");
-    missing.then(|| {
-        let job = match path {
-            Some(path) if path.is_dir() => format!("carrot report {}", path.display()),
-            Some(path) => format!("carrot audit {}", path.display()),
-            None => "carrot tasks list".into(),
-        };
-        format!("no display to open a window on (DISPLAY is not set); without one, try: {job}")
-    })
+    cfg!(target_os = "linux") && !has("DISPLAY")
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     fn read(line: &str) -> Result<Launch, String> {
@@ -137,5 +146,18 @@ mod tests {
         {
             assert!(read(line).is_err_and(|error| error.contains(part)), "{line}");
         }
+    }
+
+    #[test]
+    fn a_scene_with_errors_opens_the_window_and_says_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let scene = folder.path().join("wrong.ron");
+        std::fs::write(&scene, "(version: 1, task: \"CartPole-v2\", reward: \"sparse\")").unwrap();
+        let launch = |path: &Path| Launch { path: Some(path.to_path_buf()), ..Launch::default() };
+        let (desk, _) = launch(&scene).desk().unwrap();
+        assert!(desk.session.is_none() && desk.notices[0].contains("CartPole-v1"), "{:?}", desk.notices);
+        let (desk, _) = launch(folder.path()).desk().unwrap();
+        assert!(desk.notices[0].contains("is not a run folder"), "{:?}", desk.notices);
+        assert!(launch(&folder.path().join("absent.ron")).desk().is_err());
     }
 }

@@ -78,6 +78,8 @@ fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut
             Tab::Batch => batch::show(ui, &views::batch(session)),
             Tab::Learning => learning::show(ui, &views::learning(desk, session)),
         }
+        // The world keeps its size, whatever is shown below it.
+        ui.take_available_space();
     });
     let rect = ui.available_rect_before_wrap();
     head_up(ui, rect, session);
@@ -104,7 +106,7 @@ fn head_up(ui: &Ui, rect: Rect, session: &Session) {
         lines.push(("press Space to play".into(), text));
     }
     let font = FontId::proportional(13.0);
-    let mut at = rect.left_top() + egui::vec2(10.0, 8.0);
+    let mut at = rect.left_top() + egui::vec2(12.0, 8.0);
     for (line, color) in lines {
         let galley = painter.layout_no_wrap(line, font.clone(), color);
         let size = galley.size();
@@ -114,7 +116,7 @@ fn head_up(ui: &Ui, rect: Rect, session: &Session) {
             back,
         );
         painter.galley(at, galley, color);
-        at.y += size.y + 3.0;
+        at.x += size.x + 12.0;
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`session`] is what a person looks at, without any graphics. [`desk`] holds it between two frames and does what
 //! every [`action::Action`] asks for. [`panels`] are functions of data, [`views`] makes that data, [`layout`] puts
-//! the panels together.
+//! the panels together. [`window`] lends all of it a screen.
 
 pub mod action;
 pub mod desk;
@@ -11,6 +11,7 @@ pub mod hand;
 pub mod keys;
 pub mod launch;
 pub mod layout;
+pub mod marks;
 pub mod panels;
 pub mod runs;
 pub mod session;
@@ -20,3 +21,4 @@ pub mod solid;
 pub mod theme;
 pub mod tiles;
 pub mod views;
+pub mod window;

@@ -8,7 +8,7 @@ use carrot_sim::{VecEnv, VecEnvConfig};
 
 use crate::panels::start::{RunCard, SceneCard};
 use crate::runs::FoundRun;
-use crate::solid::solids;
+use crate::solid::{Bounds, solids};
 
 /// Cards of all scenes in a folder, in the order of the tasks, and what could not be read.
 pub fn scene_cards(folder: &Path) -> (Vec<SceneCard>, Vec<String>) {
@@ -48,20 +48,16 @@ fn scene_card(file: &Path) -> Result<SceneCard, String> {
     };
     let mut env = VecEnv::new(setup.task.clone(), config, &|_| {}).map_err(|error| wrong(&error))?;
     let frame = env.frame(0).map_err(|error| wrong(&error))?;
-    let spec = setup.task.spec();
+    let (spec, solids) = (setup.task.spec(), solids(&frame.drawing));
     Ok(SceneCard {
         path: file.to_path_buf(),
         task: spec.name.into(),
         family: spec.family.into(),
         about: spec.about.into(),
-        detail: format!(
-            "{}: {} reward, {}",
-            file.file_stem().unwrap_or_default().to_string_lossy(),
-            setup.reward,
-            setup.learner.algo()
-        ),
+        detail: format!("{}: {}", file.file_stem().unwrap_or_default().to_string_lossy(), setup.reward),
         is_flat: frame.drawing.tiles.is_some(),
-        solids: solids(&frame.drawing),
+        bounds: Bounds::seen(&solids, &setup.task.camera()),
+        solids,
     })
 }
 

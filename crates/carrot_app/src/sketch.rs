@@ -2,7 +2,7 @@
 
 use egui::{Color32, Painter, Pos2, Rect, Rgba, Shape, Stroke, pos2};
 
-use crate::solid::{Bounds, Form, Solid};
+use crate::solid::{Bounds, Form, Solid, turn};
 
 /// How a sketch looks at solids.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +20,7 @@ const ABOVE: Look = Look { right: [1.0, 0.0, 0.0], up: [0.0, 1.0, 0.0], toward: 
 const CORNER: Look = Look { right: [0.83, 0.56, 0.0], up: [-0.26, 0.38, 0.89], toward: [0.50, -0.74, 0.46] };
 
 /// Draws solids into a rectangle.
-pub fn sketch(painter: &Painter, rect: Rect, solids: &[Solid], is_flat: bool) {
-    let bounds = Bounds::of(solids);
+pub fn sketch(painter: &Painter, rect: Rect, solids: &[Solid], bounds: &Bounds, is_flat: bool) {
     let look = if is_flat {
         ABOVE
     } else if bounds.is_upright() {
@@ -47,7 +46,17 @@ pub fn sketch(painter: &Painter, rect: Rect, solids: &[Solid], is_flat: bool) {
         pos2(rect.center().x + x * scale, rect.center().y - y * scale)
     };
     let mut ordered: Vec<&Solid> = solids.iter().collect();
-    ordered.sort_by(|a, b| dot(look.toward, a.position).total_cmp(&dot(look.toward, b.position)));
+    // By what reaches back the furthest, so that a plate comes before the ball on it.
+    let back = |solid: &Solid| {
+        let half = solid.form.half_extents();
+        let reach = (0..3).map(|axis| {
+            let mut edge = [0.0; 3];
+            edge[axis] = half[axis];
+            dot(look.toward, turn(solid.rotation, edge)).abs()
+        });
+        dot(look.toward, solid.position) - reach.sum::<f32>()
+    };
+    ordered.sort_by(|a, b| back(a).total_cmp(&back(b)));
     let painter = painter.with_clip_rect(rect);
     for solid in ordered {
         draw(&painter, solid, look, scale, &screen);
@@ -97,7 +106,7 @@ fn draw_box(painter: &Painter, solid: &Solid, half: [f32; 3], look: Look, screen
         for sign in [-1.0_f32, 1.0] {
             let mut normal = [0.0; 3];
             normal[axis] = sign;
-            let world = crate::solid::turn(solid.rotation, normal);
+            let world = turn(solid.rotation, normal);
             if dot(world, look.toward) <= 1e-3 {
                 continue;
             }
@@ -116,7 +125,7 @@ fn draw_box(painter: &Painter, solid: &Solid, half: [f32; 3], look: Look, screen
 
 /// A direction across a solid's axis that lies flat in the picture, in the solid's own frame.
 fn turn_into(solid: &Solid, look: Look) -> [f32; 2] {
-    let x = crate::solid::turn(solid.rotation, [1.0, 0.0, 0.0]);
+    let x = turn(solid.rotation, [1.0, 0.0, 0.0]);
     if dot(x, look.toward).abs() < 0.7 { [1.0, 0.0] } else { [0.0, 1.0] }
 }
 

@@ -1,6 +1,6 @@
 //! Frames as solids: bodies and tiles alike become forms with a place and a colour, whoever draws them.
 
-use carrot_sim::{Drawing, Shape};
+use carrot_sim::{Camera, Drawing, Shape};
 
 use crate::tiles;
 
@@ -90,6 +90,9 @@ pub fn turn([x, y, z, w]: [f32; 4], v: [f32; 3]) -> [f32; 3] {
     std::array::from_fn(|axis| v[axis] + w * twice[axis] + bent[axis])
 }
 
+/// Deeper than 1 makes colours richer: tasks choose theirs for small pictures in flat light.
+const DEPTH: f32 = 1.5;
+
 /// Everything that a frame shows.
 pub fn solids(drawing: &Drawing) -> Vec<Solid> {
     let tiles = drawing.tiles.iter().flat_map(tiles::solids);
@@ -104,7 +107,7 @@ pub fn solids(drawing: &Drawing) -> Vec<Solid> {
         },
         position: body.position,
         rotation: body.rotation,
-        color: body.color,
+        color: std::array::from_fn(|i| if i < 3 { body.color[i].powf(DEPTH) } else { body.color[i] }),
         glows: false,
     });
     tiles.chain(bodies).collect()
@@ -146,6 +149,19 @@ impl Bounds {
         }
         if bounds.low[0] > bounds.high[0] {
             bounds = Self { low: [-0.5; 3], high: [0.5; 3] };
+        }
+        bounds
+    }
+
+    /// The box around all solids, cut to what a camera without perspective sees: a course may be far longer.
+    pub fn seen(solids: &[Solid], camera: &Camera) -> Self {
+        let mut bounds = Self::of(solids);
+        if let Some(height) = camera.height {
+            for axis in 0..3 {
+                let (low, high) = (camera.target[axis] - 0.5 * height, camera.target[axis] + 0.5 * height);
+                bounds.low[axis] = bounds.low[axis].clamp(low, high);
+                bounds.high[axis] = bounds.high[axis].clamp(low, high);
+            }
         }
         bounds
     }

@@ -38,6 +38,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod animation;
 mod appender;
 mod checkpoint;
 mod episode;
@@ -49,6 +50,7 @@ mod run_folder;
 mod storage;
 mod tensorboard;
 
+pub use animation::Animation;
 pub use checkpoint::{
     CHECKPOINT_FORMAT, Checkpoint, CheckpointHeader, CheckpointName, CheckpointStore, NewestCheckpoint,
     SavedCheckpoint,

@@ -36,6 +36,8 @@ pub(crate) fn run() -> Outcome {
         ("clippy", has("clippy").then(|| clippy(&left_out))),
         // Whoever reads the log of a red CI wants all failures, not the first.
         ("test", Some(own(&["test", "--no-fail-fast"]))),
+        // The tests built the window, with the features of the whole workspace.
+        ("tour", Some(own(&["tour", "--small", "--built"]))),
     ];
 
     let start = Instant::now();

@@ -8,6 +8,7 @@ mod place;
 mod setup;
 mod system;
 mod tidy;
+mod tour;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,9 @@ usage: cargo xtask VERB [ARGS]
   test  [--full] [ARGS]   all tests (`cargo test --workspace ARGS`); --full adds the long ones
   check              formatting, clippy, documentation, repository rules
   tidy               the repository rules alone
+  app [ARGS]         open the window (`carrot-app ARGS`)
+  tour [--small] [--built]   walk the real window through every panel on a virtual screen; pictures in
+                     target/tour; --built takes the window that the tests left
   bench [ARGS]       measure the step rate (`carrot bench step ARGS`)
   ci                 everything a change must pass, with the minutes of each stage
 ";
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
         "check" => none_left("check", &rest).and_then(|()| cargo::check()),
         "tidy" => none_left("tidy", &rest).and_then(|()| tidy::run()),
         "bench" => cargo::bench(&rest),
+        "app" => tour::app(&rest),
+        "tour" => tour::run(&rest),
         "ci" => none_left("ci", &rest).and_then(|()| ci::run()),
         "help" | "-h" | "--help" => {
             print!("{HELP}");

@@ -32,6 +32,30 @@ pub(crate) fn need_compilers() -> Outcome {
     install(&missing.iter().map(|need| need.package).collect::<Vec<_>>())
 }
 
+/// What a window on a virtual screen needs beside Vulkan: the screen, and libraries that the window opens when it runs.
+const SCREEN: [(&str, &str, &str); 5] = [
+    ("Xvfb", "xvfb", "a virtual screen"),
+    ("libxkbcommon-x11.so.0", "libxkbcommon-x11-0", "keyboards"),
+    ("libXcursor.so.1", "libxcursor1", "pointers"),
+    ("libXi.so.6", "libxi6", "input"),
+    ("libX11-xcb.so.1", "libx11-xcb1", "windows"),
+];
+
+/// Makes sure that a window can be opened on a virtual screen.
+///
+/// # Errors
+/// When something is missing and cannot be installed.
+pub(crate) fn need_screen() -> Outcome {
+    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+    let has =
+        |name: &str| on_path(name) || folders.iter().any(|folder| Path::new(folder).join(name).exists());
+    let missing: Vec<_> = SCREEN.iter().filter(|(name, ..)| !has(name)).collect();
+    for (name, _, why) in &missing {
+        println!("`{name}` is missing ({why})");
+    }
+    install(&missing.iter().map(|(_, package, _)| *package).collect::<Vec<_>>())
+}
+
 /// Makes sure that pictures can be drawn: Vulkan's loader and a driver, Mesa's software renderer where there is none.
 ///
 /// # Errors

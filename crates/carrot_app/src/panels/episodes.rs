@@ -81,7 +81,7 @@ pub fn show(ui: &mut Ui, view: &EpisodesView, actions: &mut Vec<Action>) {
         }
     });
     let plot = Plot::new("episodes")
-        .legend(Legend::default().position(Corner::LeftBottom))
+        .legend(Legend::default().position(Corner::LeftTop))
         .x_axis_label("return")
         .y_axis_label("score (truth)")
         .include_y(0.0)

@@ -7,7 +7,7 @@ use egui::{Align, Button, Frame, Layout, RichText, ScrollArea, Sense, Ui, vec2};
 use super::{named, quiet};
 use crate::action::Action;
 use crate::sketch::sketch;
-use crate::solid::Solid;
+use crate::solid::{Bounds, Solid};
 use crate::theme::CARROT;
 
 /// What the page shows.
@@ -32,10 +32,12 @@ pub struct SceneCard {
     pub family: String,
     /// What the task asks for.
     pub about: String,
-    /// Its reward, and its learner.
+    /// Its file and its reward.
     pub detail: String,
     /// Its first state.
     pub solids: Vec<Solid>,
+    /// The part of it that is worth seeing.
+    pub bounds: Bounds,
     /// Whether it is a gridworld, seen from above.
     pub is_flat: bool,
 }
@@ -51,7 +53,7 @@ pub struct RunCard {
     pub detail: String,
 }
 
-const CARD: egui::Vec2 = vec2(196.0, 162.0);
+const CARD: egui::Vec2 = vec2(196.0, 190.0);
 
 /// Shows the page.
 pub fn show(ui: &mut Ui, view: &StartView, actions: &mut Vec<Action>) {
@@ -121,14 +123,15 @@ fn card(ui: &mut Ui, scene: &SceneCard, actions: &mut Vec<Action>) {
     let mut picture = rect.shrink(6.0);
     picture.set_height(100.0);
     ui.painter().rect_filled(picture, 3.0, ui.visuals().extreme_bg_color);
-    sketch(ui.painter(), picture, &scene.solids, scene.is_flat);
+    sketch(ui.painter(), picture, &scene.solids, &scene.bounds, scene.is_flat);
     let mut text = rect.shrink(8.0);
     text.min.y = picture.bottom() + 4.0;
     let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(text).layout(Layout::top_down(Align::Min)));
     inner.spacing_mut().item_spacing.y = 1.0;
     inner.add(egui::Label::new(RichText::new(&scene.task).strong()).truncate().selectable(false));
-    inner.add(egui::Label::new(RichText::new(&scene.about).small()).truncate().selectable(false));
-    inner.add(egui::Label::new(RichText::new(&scene.detail).small().weak()).truncate().selectable(false));
+    inner.add(egui::Label::new(RichText::new(&scene.about).small()).wrap().selectable(false));
+    let detail = egui::Label::new(RichText::new(&scene.detail).small().weak()).truncate().selectable(false);
+    inner.with_layout(Layout::bottom_up(Align::Min), |ui| ui.add(detail));
     let name = format!("Open {}", scene.path.file_name().unwrap_or_default().to_string_lossy());
     let hover = format!("{}\n{}", scene.about, scene.path.display());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, &name));

@@ -60,9 +60,13 @@ pub fn show(ui: &mut Ui, view: &TrainingView, actions: &mut Vec<Action>) {
         }
     });
     let (text, color) = match &view.stand {
-        Stand::Absent if view.attached => {
-            ("This run belongs to another process; the window only reads it.".into(), None)
+        Stand::Absent if view.attached && view.env_steps >= total => {
+            ("This run is finished.".into(), Some(GOOD))
         }
+        Stand::Absent if view.attached => (
+            "This run is not finished; while another process writes it, the window reads along.".into(),
+            None,
+        ),
         Stand::Absent => (
             "No training yet. The window never slows it; closing the window leaves a checkpoint.".into(),
             None,

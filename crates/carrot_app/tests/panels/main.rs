@@ -1,7 +1,9 @@
 //! Panels and the whole window without a screen: found by accessible names, driven by pointer and keys.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod clip;
 mod desk;
+mod equal;
 mod reward;
 
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod app;
 mod audit;
 mod bench;
 mod check;
@@ -62,6 +63,8 @@ pub(crate) enum Verb {
     Vlm(vlm::Vlm),
     /// Solve a task exactly: what the best policy of each reward earns, and how often it succeeds
     Mdp(mdp::Mdp),
+    /// Open the window: see what a reward does, live
+    App(app::App),
     /// Look at this machine: libtorch, CUDA, processor
     Doctor(doctor::Doctor),
     /// Measure speed
@@ -90,6 +93,7 @@ impl Verb {
             Self::FitReward(verb) => verb.run(output),
             Self::Vlm(verb) => verb.run(output),
             Self::Mdp(verb) => verb.run(output),
+            Self::App(verb) => verb.run(),
             Self::Doctor(verb) => verb.run(output),
             Self::Bench(verb) => verb.run(output),
             Self::Demo(verb) => verb.run(output),

@@ -1,0 +1,226 @@
+//! The tour: scripted keys through every panel, one task of each family, a numbered picture at each stop.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
+
+use bevy::input::ButtonState;
+use bevy::input::keyboard::{Key, KeyboardInput};
+use bevy::prelude::*;
+use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
+use bevy::window::PrimaryWindow;
+
+use crate::action::{Action, Side};
+use crate::desk::Desk;
+use crate::session::RewardEdit;
+use crate::session::training::{Stand, Training};
+
+/// Colours that a picture must have at least; fewer are an empty window.
+const COLORS: usize = 24;
+/// Frames at the start until pipelines are ready.
+const WARM_UP: u32 = 8;
+
+pub(super) struct TourPlugin {
+    pub(super) folder: PathBuf,
+}
+
+impl Plugin for TourPlugin {
+    fn build(&self, app: &mut App) {
+        app.insert_resource(Tour::new(self.folder.clone())).add_systems(PreUpdate, walk);
+    }
+}
+
+/// One moment of the tour.
+enum Beat {
+    /// A key is pressed and let go, as a person does.
+    Press(KeyCode, Key),
+    /// Something that takes a pointer.
+    Do(Action),
+    /// Some frames pass.
+    Wait(u32),
+    /// Frames pass until the training of the window took some updates.
+    Trained(usize),
+    /// A picture.
+    Shot(&'static str),
+}
+
+#[derive(Resource)]
+struct Tour {
+    folder: PathBuf,
+    beats: VecDeque<Beat>,
+    wait: u32,
+    release: Option<(KeyCode, Key)>,
+    shots: u32,
+    waits_for_picture: bool,
+}
+
+fn key(letter: &str, code: KeyCode) -> Beat {
+    Beat::Press(code, Key::Character(letter.into()))
+}
+
+impl Tour {
+    fn new(folder: PathBuf) -> Self {
+        let mut beats = VecDeque::from([Beat::Wait(WARM_UP), Beat::Shot("start")]);
+        beats.extend(stops("scenes/pick_place.ron", false));
+        beats.extend(stops("scenes/door_key_8x8.ron", false));
+        beats.extend(stops("scenes/cart_pole.ron", true));
+        beats.extend([
+            Beat::Press(KeyCode::F9, Key::F9),
+            Beat::Wait(6),
+            Beat::Shot("light"),
+            Beat::Press(KeyCode::Escape, Key::Escape),
+            Beat::Wait(6),
+            Beat::Shot("start_light"),
+        ]);
+        Self { folder, beats, wait: 0, release: None, shots: 0, waits_for_picture: false }
+    }
+}
+
+/// Every panel on one scene.
+fn stops(scene: &'static str, at_length: bool) -> Vec<Beat> {
+    let play = || Beat::Press(KeyCode::Space, Key::Space);
+    let tab = |number: &str, code| key(number, code);
+    let mut beats = vec![
+        Beat::Do(Action::OpenScene(scene.into())),
+        Beat::Do(Action::SetSpeed(4.0)),
+        Beat::Wait(6),
+        play(),
+        Beat::Wait(12),
+        play(),
+        Beat::Wait(3),
+        Beat::Shot("contributions"),
+        tab("2", KeyCode::Digit2),
+        Beat::Wait(3),
+        Beat::Shot("signals"),
+        key("w", KeyCode::KeyW),
+        Beat::Do(Action::SetDriver("random".into())),
+        play(),
+        Beat::Wait(14),
+        play(),
+        tab("4", KeyCode::Digit4),
+        Beat::Wait(4),
+        Beat::Shot("wall_and_batch"),
+        tab("3", KeyCode::Digit3),
+        Beat::Wait(3),
+        Beat::Shot("return_and_truth"),
+        key("w", KeyCode::KeyW),
+        Beat::Wait(3),
+    ];
+    if at_length {
+        let weight = RewardEdit::Set { graph: 0, path: "alive.weight".into(), value: "0.5".into() };
+        beats.extend([
+            tab("1", KeyCode::Digit1),
+            Beat::Do(Action::GoLive),
+            Beat::Do(Action::SetDriver("expert".into())),
+            Beat::Do(Action::Edit(weight, None)),
+            play(),
+            Beat::Wait(12),
+            play(),
+            Beat::Wait(3),
+            Beat::Shot("edited"),
+            Beat::Press(KeyCode::ArrowLeft, Key::ArrowLeft),
+            Beat::Press(KeyCode::ArrowLeft, Key::ArrowLeft),
+            Beat::Do(Action::Branch("random".into())),
+            play(),
+            Beat::Wait(10),
+            play(),
+            Beat::Wait(3),
+            Beat::Shot("branch"),
+            Beat::Do(Action::CloseBranch),
+            Beat::Do(Action::ShowSide(Side::Training)),
+            tab("5", KeyCode::Digit5),
+            Beat::Do(Action::StartTraining),
+            Beat::Trained(4),
+            Beat::Wait(3),
+            Beat::Shot("training"),
+            Beat::Do(Action::StopTraining),
+        ]);
+    }
+    beats.extend([
+        Beat::Press(KeyCode::F8, Key::F8),
+        key("h", KeyCode::KeyH),
+        Beat::Wait(3),
+        Beat::Press(KeyCode::ArrowUp, Key::ArrowUp),
+        Beat::Press(KeyCode::ArrowRight, Key::ArrowRight),
+        Beat::Wait(3),
+        Beat::Shot("by_hand"),
+        key("h", KeyCode::KeyH),
+        Beat::Press(KeyCode::F6, Key::F6),
+    ]);
+    beats
+}
+
+fn walk(
+    mut commands: Commands,
+    mut tour: ResMut<Tour>,
+    mut desk: NonSendMut<Desk>,
+    mut keys: MessageWriter<KeyboardInput>,
+    mut exit: MessageWriter<AppExit>,
+    window: Single<Entity, With<PrimaryWindow>>,
+) {
+    let mut input = |key_code: KeyCode, logical_key: Key, state: ButtonState| {
+        let text = match &logical_key {
+            Key::Character(text) if state == ButtonState::Pressed => Some(text.clone()),
+            _ => None,
+        };
+        keys.write(KeyboardInput { key_code, logical_key, state, text, repeat: false, window: *window });
+    };
+    if let Some((code, key)) = tour.release.take() {
+        input(code, key, ButtonState::Released);
+        return;
+    }
+    if tour.waits_for_picture {
+        return;
+    }
+    if tour.wait > 0 {
+        tour.wait -= 1;
+        return;
+    }
+    match tour.beats.pop_front() {
+        None => {
+            exit.write(AppExit::Success);
+        }
+        Some(Beat::Wait(frames)) => tour.wait = frames,
+        Some(Beat::Do(action)) => desk.apply(action),
+        Some(Beat::Trained(updates)) => {
+            let training = desk.training.as_ref();
+            let waits =
+                |training: &Training| training.rows().len() < updates && *training.stand() == Stand::Running;
+            if training.is_some_and(waits) {
+                tour.beats.push_front(Beat::Trained(updates));
+            }
+        }
+        Some(Beat::Press(code, key)) => {
+            input(code, key.clone(), ButtonState::Pressed);
+            tour.release = Some((code, key));
+        }
+        Some(Beat::Shot(name)) => {
+            tour.shots += 1;
+            tour.waits_for_picture = true;
+            let task = desk.session.as_ref().map_or("", |session| session.task().name);
+            let file =
+                format!("{:02}_{}{}{name}.png", tour.shots, task, if task.is_empty() { "" } else { "_" });
+            let path = tour.folder.join(file.to_lowercase());
+            commands.spawn(Screenshot::primary_window()).observe(
+                move |shot: On<ScreenshotCaptured>,
+                      mut tour: ResMut<Tour>,
+                      mut exit: MessageWriter<AppExit>| {
+                    tour.waits_for_picture = false;
+                    if let Err(why) = keep(&shot.image, &path) {
+                        error!("{}: {why}", path.display());
+                        exit.write(AppExit::error());
+                    }
+                },
+            );
+        }
+    }
+}
+
+/// Writes a picture, unless nothing is on it.
+fn keep(image: &Image, path: &std::path::Path) -> Result<(), String> {
+    let image = image.clone().try_into_dynamic().map_err(|error| error.to_string())?.to_rgb8();
+    let colors: BTreeSet<[u8; 3]> = image.pixels().step_by(7).map(|pixel| pixel.0).collect();
+    if colors.len() < COLORS {
+        return Err(format!("the picture is empty: {} colours", colors.len()));
+    }
+    image.save(path).map_err(|error| error.to_string())
+}
