@@ -22,7 +22,11 @@ def loop(kernel, envs, steps=64):
             raise ModuleNotFoundError("there is no gcc") from error
         step = getattr(ctypes.CDLL(library), kernel)
     rng = np.random.default_rng(0)
-    actions = np.ascontiguousarray(rng.integers(0, 2, size=(16, envs)), dtype=np.int32)
+    # The loop reads whole registers, which begin at multiples of their size.
+    buffer = np.empty(16 * envs + 16, dtype=np.int32)
+    start = -buffer.ctypes.data % 64 // buffer.itemsize
+    actions = buffer[start : start + 16 * envs].reshape(16, envs)
+    actions[:] = rng.integers(0, 2, size=(16, envs))
     step.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
 
     def chunk():

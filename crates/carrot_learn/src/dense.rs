@@ -36,6 +36,18 @@ impl Matrix {
         matrix
     }
 
+    /// Rows of another matrix.
+    pub(crate) fn select(from: &Self, rows: impl ExactSizeIterator<Item = usize>) -> Self {
+        let mut matrix = Self::zeros(rows.len(), from.columns);
+        rows.enumerate().for_each(|(own, row)| matrix.row_mut(own).copy_from_slice(from.row(row)));
+        matrix
+    }
+
+    /// All numbers, row by row.
+    pub(crate) fn values(&self) -> Vec<f32> {
+        (0..self.rows).flat_map(|row| self.row(row)).copied().collect()
+    }
+
     pub(crate) fn row(&self, row: usize) -> &[f32] {
         &self.data[row * padded(self.columns)..][..self.columns]
     }
@@ -62,17 +74,17 @@ pub(crate) struct Dense {
 }
 
 impl Dense {
-    /// The layers whose weights stand at these places of `specs`, each followed by its bias.
-    pub(crate) fn new(specs: &[ParamSpec], weights: &[usize], activation: Activation) -> Self {
+    /// The layers whose weight and bias stand at these places of `specs`.
+    pub(crate) fn new(specs: &[ParamSpec], layers: &[(usize, usize)], activation: Activation) -> Self {
         let place = |index: usize| {
             let start: usize = specs[..index].iter().map(ParamSpec::len).sum();
             start..start + specs[index].len()
         };
-        let layer = |&index: &usize| {
-            let (weight, bias) = (place(index), place(index + 1));
+        let layer = |&(weight, bias): &(usize, usize)| {
+            let (weight, bias) = (place(weight), place(bias));
             Layer { inputs: weight.len() / bias.len(), outputs: bias.len(), weight, bias }
         };
-        Self { layers: weights.iter().map(layer).collect(), activation }
+        Self { layers: layers.iter().map(layer).collect(), activation }
     }
 
     /// What each layer puts out, the last being the network's; `input` is `[B, inputs]`.
@@ -95,8 +107,14 @@ impl Dense {
         outputs
     }
 
-    /// Adds the gradient of a loss to `gradient`, in the flat layout. `slope` is the loss's derivative by the network's output;
-    /// `outputs` is what [`Self::forward`] gave for `input`.
+    /// What the last layer puts out.
+    pub(crate) fn output(&self, params: &[f32], input: &Matrix) -> Matrix {
+        self.forward(params, input).pop().unwrap_or_default()
+    }
+
+    /// Adds the gradient of a loss to `gradient`, in the flat layout. `slope` is the loss's derivative by the
+    /// network's output; `outputs` is what [`Self::forward`] gave for `input`. Gives the derivative by the first
+    /// layer's output.
     pub(crate) fn backward(
         &self,
         params: &[f32],
@@ -104,7 +122,7 @@ impl Dense {
         outputs: &[Matrix],
         mut slope: Matrix,
         gradient: &mut [f32],
-    ) {
+    ) -> Matrix {
         for (i, layer) in self.layers.iter().enumerate().rev() {
             let below = if i == 0 { input } else { &outputs[i - 1] };
             let (own, width) = (padded(layer.outputs), padded(layer.inputs));
@@ -120,13 +138,28 @@ impl Dense {
                 row.iter_mut().zip(sums).for_each(|(sum, x)| *sum += x);
             }
             if i > 0 {
-                let mut next = Matrix::zeros(slope.rows, layer.inputs);
-                let weights = padded_rows(&params[layer.weight.clone()], layer.inputs);
-                multiply_add(&slope.data, own, layer.outputs, &weights, &mut next.data, width);
+                let mut next = layer.slope_below(params, &slope);
                 descend(self.activation, &below.data, &mut next.data);
                 slope = next;
             }
         }
+        slope
+    }
+
+    /// The loss's derivative by the network's input, from that by its first layer's output.
+    pub(crate) fn slope_of_input(&self, params: &[f32], slope: &Matrix) -> Matrix {
+        self.layers.first().map_or_else(Matrix::default, |layer| layer.slope_below(params, slope))
+    }
+}
+
+impl Layer {
+    /// A derivative by the input, from that by the output.
+    fn slope_below(&self, params: &[f32], slope: &Matrix) -> Matrix {
+        let mut below = Matrix::zeros(slope.rows, self.inputs);
+        let weights = padded_rows(&params[self.weight.clone()], self.inputs);
+        let (own, width) = (padded(self.outputs), padded(self.inputs));
+        multiply_add(&slope.data, own, self.outputs, &weights, &mut below.data, width);
+        below
     }
 }
 
@@ -259,7 +292,7 @@ fn descend(activation: Activation, outputs: &[f32], slopes: &mut [f32]) {
 /// # Source
 /// The rational approximation of Eigen's `ptanh`, odd of degree 13 over even of degree 6.
 #[inline(always)]
-fn tanh(x: f32) -> f32 {
+pub(crate) fn tanh(x: f32) -> f32 {
     let x = x.clamp(-7.905_311, 7.905_311);
     let s = x * x;
     let mut p = -2.760_768_5e-16;
@@ -322,7 +355,7 @@ mod tests {
             }
             let mut gradient = vec![0.0; flat.len()];
             let slope = Matrix::gather(&slope, outputs, 0..rows);
-            dense.backward(&flat, &input, &own, slope, &mut gradient);
+            let _ = dense.backward(&flat, &input, &own, slope, &mut gradient);
             for (own, theirs) in gradient.iter().zip(&their_gradient) {
                 assert!((own - theirs).abs() < 1e-4 * (1.0 + theirs.abs()), "{own} and {theirs}");
             }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::LearnError;
+use crate::cell::Cell;
 use crate::dense::Dense;
 use crate::features::{FeatureLayout, Features, ImageShape};
 use crate::params::{Init, ParamSpec, Params};
@@ -92,7 +93,8 @@ impl Mlp {
 
     /// The same layers without libtorch.
     pub(crate) fn dense(&self, specs: &[ParamSpec]) -> Dense {
-        Dense::new(specs, &self.layers, self.activation)
+        let layers: Vec<_> = self.layers.iter().map(|&weight| (weight, weight + 1)).collect();
+        Dense::new(specs, &layers, self.activation)
     }
 
     /// `[B, inputs]` to `[B, outputs]`.
@@ -186,6 +188,12 @@ impl Gru {
             specs.push(ParamSpec { name, shape, init: Init::Constant(0.0) });
         }
         Self { first, width }
+    }
+
+    /// The same cell without libtorch.
+    pub(crate) fn dense(&self, specs: &[ParamSpec]) -> Cell {
+        let part = |i: usize| Dense::new(specs, &[(self.first + i, self.first + i + 2)], Activation::Tanh);
+        Cell { input: part(0), state: part(1), width: self.width }
     }
 
     /// One step of rows `[B, inputs]` with their states `[B, H]`.

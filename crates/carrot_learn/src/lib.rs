@@ -5,6 +5,7 @@
 //! names a task or changes a reward.
 
 mod adam;
+mod cell;
 mod config;
 mod dense;
 mod device;
@@ -26,6 +27,7 @@ pub mod sac;
 mod success_net;
 mod trained;
 mod views;
+pub mod vlm;
 
 pub use config::LearnerConfig;
 pub use device::Device;

@@ -24,14 +24,9 @@ impl Memory {
         self.state.as_ref()
     }
 
-    /// A copy of the numbers.
-    pub(crate) fn copied(&self) -> Result<Option<Tensor>, LearnError> {
-        let copy = |state: &Tensor| {
-            let mut copy = state.f_empty_like()?;
-            copy.f_copy_(state)?;
-            Ok::<_, LearnError>(copy)
-        };
-        self.state.as_ref().map(copy).transpose()
+    /// The numbers, for the one who keeps them from here on.
+    pub(crate) fn into_state(self) -> Option<Tensor> {
+        self.state
     }
 
     /// Replaces all memories.

@@ -72,6 +72,16 @@ impl Params {
         Self::over(specs, View::f32(&values, &[values.len() as i64])?.copied(device)?)
     }
 
+    /// Parameters with these values, in order.
+    pub(crate) fn with_values(
+        specs: Vec<ParamSpec>,
+        values: &[f32],
+        device: Device,
+    ) -> Result<Self, LearnError> {
+        LearnError::expect_len("the parameters", values.len(), specs.iter().map(ParamSpec::len).sum())?;
+        Self::over(specs, View::f32(values, &[values.len() as i64])?.copied(device)?)
+    }
+
     /// Named parts of a flat tensor.
     fn over(specs: Vec<ParamSpec>, flat: Tensor) -> Result<Self, LearnError> {
         let leaves = tch::no_grad(|| {

@@ -104,12 +104,13 @@ pub struct PeerTrainings {
     pub lead_is_a_bound: bool,
 }
 
-/// Trains each seed in turn, Carrot first.
+/// Trains each seed in turn, Carrot first, with `overrides` of its scene.
 ///
 /// # Errors
-/// When Carrot's own training fails. A peer that fails is told of in its row.
+/// When an override does not fit or Carrot's own training fails. A peer that fails is told of in its row.
 pub fn measure_task(
     case: &LearnCase,
+    overrides: &[String],
     seeds: u64,
     limit_secs: f64,
     peers: Option<&Peers>,
@@ -124,7 +125,7 @@ pub fn measure_task(
     for seed in 1..=seeds {
         let request = TrainRequest { seed, bar: case.bar, every: case.every, episodes: EPISODES, limit_secs };
         on_training("Carrot", seed, None);
-        let training = train(case, &request)?;
+        let training = train(case, overrides, &request)?;
         on_training("Carrot", seed, Some(&training));
         own.push(training);
         for guest in guests.iter_mut().filter(|guest| guest.failure.is_none()) {
@@ -141,11 +142,14 @@ pub fn measure_task(
 
 /// One training by Carrot. The clock runs from the building of the batch to the evaluation that reaches the bar,
 /// evaluations left out.
-fn train(case: &LearnCase, request: &TrainRequest) -> Result<Training, LabError> {
+fn train(case: &LearnCase, overrides: &[String], request: &TrainRequest) -> Result<Training, LabError> {
     let (name, text) = case.scene;
-    let read = |overrides: &[String]| Setup::read(&Source::new(name, text), overrides, ModelFiles::new());
-    let setup = read(&[format!("batch.seed={}", request.seed)])?;
-    let judge = read(&[format!("reward=\"{}\"", case.reward)])?;
+    let read = |last: String| {
+        let overrides: Vec<String> = overrides.iter().cloned().chain([last]).collect();
+        Setup::read(&Source::new(name, text), &overrides, ModelFiles::new())
+    };
+    let setup = read(format!("batch.seed={}", request.seed))?;
+    let judge = read(format!("reward=\"{}\"", case.reward))?;
     let judged = Revision::initial(&judge.graphs);
     let clock = Clock::start();
     let mut trainer = Trainer::new(setup, Device::Cpu)?;

@@ -143,7 +143,7 @@ fn seeds_are_trained_in_turn_with_peers() {
     let mut own =
         LearnCase { task: "CartPole-v1", bar: 1.0, reward: "sparse", every: 16, scene: ("scene", scene) };
     let mut order = Vec::new();
-    let found = measure_task(&own, 3, 100.0, Some(&peers), &mut |who, seed, came_to| {
+    let found = measure_task(&own, &[], 3, 100.0, Some(&peers), &mut |who, seed, came_to| {
         order.extend(came_to.map(|_| format!("{who} {seed}")));
     });
     let found = found.unwrap();
@@ -156,7 +156,7 @@ fn seeds_are_trained_in_turn_with_peers() {
     assert!(absent.failure.as_ref().unwrap().starts_with("not installed"), "{absent:?}");
 
     own.bar = 1000.0;
-    let found = measure_task(&own, 1, 100.0, None, &mut |_, _, _| ()).unwrap();
+    let found = measure_task(&own, &[], 1, 100.0, None, &mut |_, _, _| ()).unwrap();
     assert_eq!((found.own[0].solved, found.own[0].env_steps), (false, 64));
 }
 

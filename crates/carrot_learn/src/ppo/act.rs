@@ -10,7 +10,7 @@ use super::{Ppo, Recurrent};
 use crate::device::use_threads;
 use crate::memory::ended_rows;
 use crate::noise::{StepNoise, best_choice, sample_choice};
-use crate::views::read_f32;
+use crate::views::{floats, read_f32};
 use crate::{LearnError, Learner, Memory};
 
 /// Rows for which values are computed at a time, so that many ends need no more memory than few.
@@ -60,7 +60,7 @@ impl Ppo {
                 self.memory = Learner::memory(self, rows)?;
             }
             if self.log_probs.is_empty() {
-                self.first_memory = self.memory.copied()?;
+                self.first_memory = Some(self.memory.values()?);
             }
         }
         let seen = self.look(obs, rows, self.memory.state(), true)?;
@@ -124,11 +124,11 @@ impl Ppo {
         self.layout.check(obs, rows)?;
         let mut vectors = Vec::new();
         self.layout.fill_vectors(obs, rows, &self.obs_norm, &mut vectors);
-        if let Some(native) = &self.native {
-            return self.look_natively(native, &vectors, rows);
-        }
         if let Some(state) = state {
             LearnError::expect_len("the policy's memory", state.size()[0] as usize, rows)?;
+        }
+        if let Some(native) = &self.native {
+            return self.look_natively(native, &vectors, state, rows);
         }
         tch::no_grad(|| {
             let params = &self.weights.params;
@@ -145,23 +145,33 @@ impl Ppo {
     }
 
     /// The same without libtorch, block by block; a row's numbers do not depend on its block.
-    fn look_natively(&self, native: &Native, vectors: &[f32], rows: usize) -> Result<Seen, LearnError> {
-        let params = self.weights.params.floats()?;
+    fn look_natively(
+        &self,
+        native: &Native,
+        vectors: &[f32],
+        state: Option<&Tensor>,
+        rows: usize,
+    ) -> Result<Seen, LearnError> {
+        let (params, state) = (self.weights.params.floats()?, state.map(floats).transpose()?);
         let blocks = (0..rows).step_by(BLOCK).map(|start| start..(start + BLOCK).min(rows)).collect();
-        let seen = self.side_by_side(blocks, |block| Ok(native.outputs(params, vectors, block)))?;
+        let seen = self.side_by_side(blocks, |block| Ok(native.outputs(params, vectors, state, block)))?;
         let mut outputs = Vec::with_capacity(rows * self.head.outputs());
         let mut values = vec![0.0; rows * self.gammas.len()];
+        let mut remembered = Vec::new();
         let mut first = 0;
-        for (actor, critic) in &seen {
-            for row in 0..actor.rows {
-                outputs.extend_from_slice(actor.row(row));
-                for (group, value) in critic.row(row).iter().enumerate() {
+        for block in seen {
+            for row in 0..block.actor.rows {
+                outputs.extend_from_slice(block.actor.row(row));
+                for (group, value) in block.values.row(row).iter().enumerate() {
                     values[group * rows + first + row] = *value;
                 }
             }
-            first += actor.rows;
+            first += block.actor.rows;
+            remembered.extend(block.remembered);
         }
-        Ok(Seen { outputs, values, memory: None })
+        let width = remembered.len() / rows.max(1);
+        let memory = Memory::from_values(&remembered, width, self.device)?.into_state();
+        Ok(Seen { outputs, values, memory })
     }
 
     /// Samples actions row by row, and appends their log-probabilities.

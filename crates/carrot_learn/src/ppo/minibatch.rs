@@ -24,14 +24,14 @@ pub(super) struct Batch<'a> {
 /// What a recurrent policy needs beside the steps.
 pub(super) struct Sequences {
     /// Memories before the first step, `[N, H]`.
-    first: Tensor,
+    pub(super) first: Vec<f32>,
     /// 0 where a new episode begins, else 1, `[T, N]`.
-    keep: Vec<f32>,
-    num_envs: usize,
+    pub(super) keep: Vec<f32>,
+    pub(super) num_envs: usize,
 }
 
 impl Sequences {
-    pub(super) fn new(rollout: &Rollout, first: Tensor) -> Self {
+    pub(super) fn new(rollout: &Rollout, first: Vec<f32>) -> Self {
         let (n, cells) = (rollout.num_envs, rollout.filled * rollout.num_envs);
         // An episode that began before the first step began with a memory of zeroes already.
         let ended = |cell: usize| rollout.terminated[cell] || rollout.truncated[cell];
@@ -45,19 +45,45 @@ pub(super) struct Share {
     features: Features,
     /// Rows of the samples that are learned from.
     pub(super) samples: Tensor,
-    sequence: Option<Sequence>,
+    unroll: Option<Unroll>,
     /// Its part of the mini-batch, by rows.
     pub(super) weight: f64,
 }
 
-/// All steps of some env rows.
-struct Sequence {
+/// All steps of some env rows, for libtorch.
+struct Unroll {
     /// `[B, H]`.
     first: Tensor,
     /// `[T, B, 1]`.
     keep: Tensor,
     /// Which of the steps are learned from, where some are void.
     learned: Option<Tensor>,
+}
+
+/// Which steps a mini-batch, or a share of one, consists of.
+pub(super) struct Cells {
+    /// All that the policy looks at, in step order where it remembers.
+    pub(super) all: Vec<i64>,
+    pub(super) sequence: Option<Sequence>,
+    /// Those of `all` that are learned from: void ones are not.
+    pub(super) learned: Vec<i64>,
+}
+
+/// What a recurrent policy needs to know of some env rows.
+pub(super) struct Sequence {
+    /// Memories before the first step, `[B, H]`.
+    pub(super) first: Vec<f32>,
+    /// 0 where a new episode begins, else 1, `[T, B]`.
+    pub(super) keep: Vec<f32>,
+    /// B.
+    pub(super) rows: usize,
+}
+
+impl Cells {
+    /// The steps that are learned from.
+    pub(super) fn learned_cells(&self) -> Vec<i64> {
+        self.learned.iter().map(|&i| self.all[i as usize]).collect()
+    }
 }
 
 /// One mini-batch.
@@ -120,6 +146,27 @@ impl Batch<'_> {
         Ok((!made.is_empty()).then_some(Minibatch { shares: made, moments }))
     }
 
+    /// The steps of these items of an [`Order`].
+    pub(super) fn cells(&self, items: &[i64], successors: &[Successor]) -> Cells {
+        let Some(Sequences { first, keep, num_envs }) = &self.sequences else {
+            let learned = (0..items.len() as i64).collect();
+            return Cells { all: items.to_vec(), sequence: None, learned };
+        };
+        let (n, steps) = (*num_envs, successors.len() / num_envs);
+        let all: Vec<i64> =
+            (0..steps).flat_map(|t| items.iter().map(move |env| (t * n) as i64 + env)).collect();
+        let learned = (0..all.len() as i64)
+            .filter(|&i| successors[all[i as usize] as usize] != Successor::Fault)
+            .collect();
+        let width = first.len() / n;
+        let sequence = Sequence {
+            first: items.iter().flat_map(|&env| &first[env as usize * width..][..width]).copied().collect(),
+            keep: all.iter().map(|&cell| keep[cell as usize]).collect(),
+            rows: items.len(),
+        };
+        Cells { all, sequence: Some(sequence), learned }
+    }
+
     /// A share, weighing as many as it has rows, and the steps that it learns from.
     fn share(
         &self,
@@ -127,32 +174,28 @@ impl Batch<'_> {
         successors: &[Successor],
         device: Device,
     ) -> Result<(Option<Share>, Vec<i64>), LearnError> {
-        let index = |items: &[i64]| View::i64(items, &[items.len() as i64])?.copied(device);
-        let Some(Sequences { first, keep, num_envs }) = &self.sequences else {
-            let rows = index(items)?;
-            let (features, samples) = (self.features.gather(&rows)?, self.samples.gather(&rows)?);
-            let share = Share { features, samples, sequence: None, weight: items.len() as f64 };
-            return Ok((Some(share), items.to_vec()));
-        };
-        let (n, steps) = (*num_envs, successors.len() / num_envs);
-        let cells: Vec<i64> =
-            (0..steps).flat_map(|t| items.iter().map(move |env| (t * n) as i64 + env)).collect();
-        let kept: Vec<f32> = cells.iter().map(|&cell| keep[cell as usize]).collect();
-        let shape = [steps as i64, items.len() as i64, 1];
-        let is_void = |i: &i64| successors[cells[*i as usize] as usize] == Successor::Fault;
-        let learned: Vec<i64> = (0..cells.len() as i64).filter(|i| !is_void(i)).collect();
-        let valid: Vec<i64> = learned.iter().map(|&i| cells[i as usize]).collect();
+        let cells = self.cells(items, successors);
+        let valid = cells.learned_cells();
         if valid.is_empty() {
             return Ok((None, valid));
         }
-        let sequence = Sequence {
-            first: first.f_index_select(0, &index(items)?)?,
-            keep: View::f32(&kept, &shape)?.copied(device)?,
-            learned: (learned.len() < cells.len()).then(|| index(&learned)).transpose()?,
+        let index = |items: &[i64]| View::i64(items, &[items.len() as i64])?.copied(device);
+        let unroll = cells.sequence.as_ref().map(|sequence| {
+            let rows = sequence.rows as i64;
+            let first =
+                View::f32(&sequence.first, &[rows, sequence.first.len() as i64 / rows])?.copied(device)?;
+            let steps = cells.all.len() as i64 / rows;
+            let keep = View::f32(&sequence.keep, &[steps, rows, 1])?.copied(device)?;
+            let some = cells.learned.len() < cells.all.len();
+            let learned = some.then(|| index(&cells.learned)).transpose()?;
+            Ok::<_, LearnError>(Unroll { first, keep, learned })
+        });
+        let share = Share {
+            features: self.features.gather(&index(&cells.all)?)?,
+            samples: self.samples.gather(&index(&valid)?)?,
+            unroll: unroll.transpose()?,
+            weight: valid.len() as f64,
         };
-        let (features, samples) =
-            (self.features.gather(&index(&cells)?)?, self.samples.gather(&index(&valid)?)?);
-        let share = Share { features, samples, sequence: Some(sequence), weight: valid.len() as f64 };
         Ok((Some(share), valid))
     }
 }
@@ -161,9 +204,9 @@ impl Share {
     /// What both trunks read of its steps.
     pub(super) fn perceive(&self, net: &ActorCritic, params: &Params) -> Result<Tensor, LearnError> {
         let features = self.features.copied();
-        let Some(sequence) = &self.sequence else { return net.perceive(params, features, None) };
-        let states = net.perceive_sequences(params, features, &sequence.first, &sequence.keep)?;
-        Ok(match &sequence.learned {
+        let Some(unroll) = &self.unroll else { return net.perceive(params, features, None) };
+        let states = net.perceive_sequences(params, features, &unroll.first, &unroll.keep)?;
+        Ok(match &unroll.learned {
             Some(learned) => states.f_index_select(0, learned)?,
             None => states,
         })

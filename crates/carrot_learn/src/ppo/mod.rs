@@ -40,7 +40,7 @@ use gae::{Successor, advantages};
 use loss::pull;
 pub use metrics::UpdateMetrics;
 use metrics::explained_variance;
-use minibatch::{Batch, Minibatch, Order, Sequences, Share, moments, shares};
+use minibatch::{Batch, Cells, Minibatch, Order, Sequences, Share, moments, shares};
 use native::{Native, Steps};
 use network::{ActorCritic, Head, Shape};
 
@@ -71,7 +71,7 @@ pub struct Ppo {
     /// What is remembered of each env.
     memory: Memory,
     /// What was remembered at the running rollout's first step, `[N, H]`.
-    first_memory: Option<Tensor>,
+    first_memory: Option<Vec<f32>>,
     /// What was remembered of each episode that ended in the running rollout, in its order.
     last_memories: Vec<Tensor>,
 }
@@ -263,11 +263,14 @@ impl Ppo {
     ) -> Result<Vec<Pull>, LearnError> {
         let (net, config, groups) = (&self.net, &self.config, self.gammas.len());
         if let Some(native) = &self.native {
-            let moments = moments(items.iter().map(|&cell| f64::from(advantages[cell as usize])));
+            let own = shares(items, config.micro_batches).map(|share| batch.cells(share, successors));
+            let own: Vec<Cells> = own.filter(|cells| !cells.learned.is_empty()).collect();
+            let learned: Vec<i64> = own.iter().flat_map(Cells::learned_cells).collect();
+            let moments = moments(learned.iter().map(|&cell| f64::from(advantages[cell as usize])));
             let (params, steps) = (self.weights.params.floats()?, &batch.steps);
-            let scale = 1.0 / items.len() as f64;
-            return self.side_by_side(shares(items, config.micro_batches).collect(), |share: &[i64]| {
-                let (gradient, metrics) = native.pull(params, config, moments, steps, share, scale);
+            let scale = 1.0 / learned.len() as f64;
+            return self.side_by_side(own, |cells: Cells| {
+                let (gradient, metrics) = native.pull(params, config, moments, steps, &cells, scale);
                 let gradient = View::f32(&gradient, &[gradient.len() as i64])?.copied(tch::Device::Cpu)?;
                 Ok((gradient, metrics))
             });

@@ -1,17 +1,21 @@
-//! The policy of plain vectors on the CPU, without libtorch: acting, and the gradient of a mini-batch by hand.
+//! The policy of plain vectors on the CPU, with or without a memory, without libtorch: acting, and the gradient of a
+//! mini-batch by hand.
 //!
 //! For a step with ratio r, advantage A and log-probability l of its action, the clipped loss falls by `-A r` per
 //! unit of l where it is not clipped, and by nothing where it is; a test holds all of it against autograd.
 
 use std::ops::Range;
 
+use super::minibatch::Cells;
 use super::network::{Head, LOG_TAU};
 use super::{METRICS, PpoConfig};
+use crate::cell::Cell;
 use crate::dense::{Dense, Matrix};
 
-/// Actor and critic.
+/// Actor and critic, and the memory that both read.
 #[derive(Debug, Clone)]
 pub(super) struct Native {
+    pub(super) memory: Option<Cell>,
     pub(super) actor: Dense,
     pub(super) critic: Dense,
     /// Where the logarithmic deviations stand in the flat parameters.
@@ -30,6 +34,16 @@ pub(super) struct Steps<'a> {
     pub(super) groups: usize,
 }
 
+/// What the policy makes of rows of observations.
+pub(super) struct Outputs {
+    /// Log-probabilities of the choices, or means, `[B, outputs]`.
+    pub(super) actor: Matrix,
+    /// `[B, G]`.
+    pub(super) values: Matrix,
+    /// What a memory holds from here on, `[B, H]`.
+    pub(super) remembered: Vec<f32>,
+}
+
 /// What an action says about the policy that took it.
 struct Judgement {
     log_prob: f32,
@@ -37,15 +51,25 @@ struct Judgement {
 }
 
 impl Native {
-    /// Log-probabilities of the choices, or means, `[B, outputs]`, and values, `[B, G]`.
-    pub(super) fn outputs(&self, params: &[f32], vectors: &[f32], rows: Range<usize>) -> (Matrix, Matrix) {
-        let input = Matrix::gather(vectors, self.inputs, rows);
-        let last = |mut outputs: Vec<Matrix>| outputs.pop().unwrap_or_default();
-        let mut actor = last(self.actor.forward(params, &input));
+    /// What the policy makes of rows of observations and, if it has a memory, of their states `[N, H]`.
+    pub(super) fn outputs(
+        &self,
+        params: &[f32],
+        vectors: &[f32],
+        states: Option<&[f32]>,
+        rows: Range<usize>,
+    ) -> Outputs {
+        let mut input = Matrix::gather(vectors, self.inputs, rows.clone());
+        let mut remembered = Vec::new();
+        if let (Some(cell), Some(states)) = (&self.memory, states) {
+            input = cell.step(params, &input, &Matrix::gather(states, cell.width, rows));
+            remembered = input.values();
+        }
+        let mut actor = self.actor.output(params, &input);
         if let Head::Discrete(choices) = &self.head {
             (0..actor.rows).for_each(|row| each(choices, actor.row_mut(row), normalise));
         }
-        (actor, last(self.critic.forward(params, &input)))
+        Outputs { actor, values: self.critic.output(params, &input), remembered }
     }
 
     /// What a share of a mini-batch adds to its gradient and metrics, see [`super::loss::pull`]; `scale` is one over
@@ -56,13 +80,26 @@ impl Native {
         config: &PpoConfig,
         (mean, deviation): (f64, f64),
         steps: &Steps<'_>,
-        cells: &[i64],
+        batch: &Cells,
         scale: f64,
     ) -> (Vec<f32>, [f64; METRICS]) {
         let (groups, actions) = (steps.groups, self.head.action_width());
         let width = 2 + 2 * groups + actions;
-        let input = Matrix::gather(steps.vectors, self.inputs, cells.iter().map(|&cell| cell as usize));
-        let (actor, critic) = (self.actor.forward(params, &input), self.critic.forward(params, &input));
+        let (Cells { all, sequence, learned }, cells) = (batch, batch.learned_cells());
+        let seen = Matrix::gather(steps.vectors, self.inputs, all.iter().map(|&cell| cell as usize));
+        let unrolled = self.memory.as_ref().zip(sequence.as_ref()).map(|(cell, sequence)| {
+            let first = Matrix::gather(&sequence.first, cell.width, 0..sequence.rows);
+            cell.unroll(params, &seen, &first, &sequence.keep)
+        });
+        let read = unrolled.as_ref().map_or(&seen, |unrolled| &unrolled.states);
+        let selected;
+        let input = if learned.len() == all.len() {
+            read
+        } else {
+            selected = Matrix::select(read, learned.iter().map(|&i| i as usize));
+            &selected
+        };
+        let (actor, critic) = (self.actor.forward(params, input), self.critic.forward(params, input));
         let mut policy_slope = Matrix::zeros(cells.len(), self.head.outputs());
         let mut value_slope = Matrix::zeros(cells.len(), groups);
         let log_std = self.log_std.as_ref().map_or(&[][..], |place| &params[place.clone()]);
@@ -114,8 +151,19 @@ impl Native {
             sums.iter_mut().zip(all).for_each(|(sum, x)| *sum += x * scale);
         }
         let mut gradient = vec![0.0; params.len()];
-        self.actor.backward(params, &input, &actor, policy_slope, &mut gradient);
-        self.critic.backward(params, &input, &critic, value_slope, &mut gradient);
+        let policy_slope = self.actor.backward(params, input, &actor, policy_slope, &mut gradient);
+        let value_slope = self.critic.backward(params, input, &critic, value_slope, &mut gradient);
+        if let (Some(cell), Some(unrolled), Some(sequence)) = (&self.memory, &unrolled, sequence) {
+            let by_actor = self.actor.slope_of_input(params, &policy_slope);
+            let by_critic = self.critic.slope_of_input(params, &value_slope);
+            let mut slope = Matrix::zeros(all.len(), cell.width);
+            for (row, &i) in learned.iter().enumerate() {
+                let sums = slope.row_mut(i as usize).iter_mut();
+                let both = by_actor.row(row).iter().zip(by_critic.row(row));
+                sums.zip(both).for_each(|(sum, (a, b))| *sum = a + b);
+            }
+            cell.backward(params, (&seen, &sequence.keep), unrolled, &slope, &mut gradient);
+        }
         if let Some(place) = &self.log_std {
             gradient[place.clone()].copy_from_slice(&deviation_slope);
         }
@@ -204,7 +252,7 @@ fn normalise(logits: &mut [f32]) {
 mod tests {
     use super::super::gae::Successor;
     use super::super::loss::pull;
-    use super::super::minibatch::{Batch, moments};
+    use super::super::minibatch::{Batch, Sequences, moments};
     use super::super::network::{ActorCritic, Shape};
     use super::super::{PpoConfig, Recurrent};
     use super::*;
@@ -216,17 +264,18 @@ mod tests {
     use tch::Device;
 
     const CELLS: usize = 60;
+    const ENVS: usize = 6;
     const GROUPS: usize = 2;
 
     /// Gradient and metrics of a mini-batch by autograd and by hand.
-    fn both(head: Head, config: &PpoConfig) -> [(Vec<f32>, [f64; METRICS]); 2] {
+    fn both(head: Head, recurrent: Recurrent, config: &PpoConfig) -> [(Vec<f32>, [f64; METRICS]); 2] {
         let layout = FeatureLayout::new(&[ObsPart::vector("x", &[0.0; 5], &[1.0; 5])], Images::Flat).unwrap();
         let shape = Shape {
             head: head.clone(),
             groups: GROUPS,
             hidden: &[16, 12],
             activation: Activation::Tanh,
-            recurrent: Recurrent::Off,
+            recurrent,
             log_std_init: -0.4,
         };
         let (net, specs) = ActorCritic::new(&layout, shape);
@@ -257,40 +306,48 @@ mod tests {
             steps: Steps { vectors: &vectors, samples: &samples, groups: GROUPS },
             features: layout.table(&obs, &vectors, CELLS, Device::Cpu).unwrap(),
             samples: View::f32(&samples, &[CELLS as i64, width]).unwrap(),
-            sequences: None,
+            sequences: native.memory.as_ref().map(|cell| Sequences {
+                first: (0..ENVS * cell.width).map(|_| rng.uniform(-1.0, 1.0)).collect(),
+                keep: (0..CELLS).map(|i| if i % 11 == 10 { 0.0 } else { 1.0 }).collect(),
+                num_envs: ENVS,
+            }),
         };
-        let items: Vec<i64> = (0..CELLS as i64).filter(|i| i % 3 != 1).collect();
-        let successors = [Successor::Next; CELLS];
+        let all = if batch.sequences.is_some() { ENVS } else { CELLS };
+        let items: Vec<i64> = (0..all as i64).filter(|i| i % 3 != 1).collect();
+        let mut successors = [Successor::Next; CELLS];
+        if batch.sequences.is_some() {
+            successors[20] = Successor::Fault;
+        }
         let minibatch = batch.minibatch(&items, 1, &advantages, &successors, Device::Cpu).unwrap().unwrap();
         let (gradient, metrics) =
             pull(&net, &params, config, GROUPS, minibatch.moments, &minibatch.shares[0]).unwrap();
         let mut theirs = vec![0.0; params.len()];
         read_f32(&gradient, &mut theirs).unwrap();
-        let moments = moments(items.iter().map(|&cell| f64::from(advantages[cell as usize])));
-        let scale = 1.0 / items.len() as f64;
-        let own = native.pull(params.floats().unwrap(), config, moments, &batch.steps, &items, scale);
+        let cells = batch.cells(&items, &successors);
+        let moments = moments(cells.learned_cells().iter().map(|&cell| f64::from(advantages[cell as usize])));
+        let scale = 1.0 / cells.learned.len() as f64;
+        let own = native.pull(params.floats().unwrap(), config, moments, &batch.steps, &cells, scale);
         [(theirs, metrics), own]
     }
 
     #[test]
     fn gradients_and_metrics_are_those_of_autograd() {
-        for head in [Head::Discrete(vec![4]), Head::Discrete(vec![2, 3]), Head::Continuous(3)] {
-            for clip_vloss in [false, true] {
-                for norm_adv in [false, true] {
-                    let config = PpoConfig { clip_vloss, norm_adv, ent_coef: 0.05, ..PpoConfig::default() };
-                    let [(theirs, told), (own, found)] = both(head.clone(), &config);
-                    let longest = theirs.iter().map(|x| x.abs()).fold(0.0, f32::max);
-                    for (own, theirs) in own.iter().zip(&theirs) {
-                        assert!(
-                            (own - theirs).abs() < 1e-5 * (1.0 + longest),
-                            "{head:?}: {own} and {theirs}"
-                        );
-                    }
-                    for (own, theirs) in found.iter().zip(told) {
-                        assert!((own - theirs).abs() < 1e-5, "{head:?}: {found:?} and {told:?}");
-                    }
-                    assert!(longest > 1e-3 && found[5] > 0.1 && found[5] < 0.9, "{found:?}");
+        let heads = [Head::Discrete(vec![4]), Head::Discrete(vec![2, 3]), Head::Continuous(3)];
+        let switches = [(false, false), (false, true), (true, false), (true, true)];
+        for recurrent in [Recurrent::Off, Recurrent::Gru { hidden: 9 }] {
+            for (head, (clip_vloss, norm_adv)) in
+                heads.iter().flat_map(|head| switches.map(|switch| (head, switch)))
+            {
+                let config = PpoConfig { clip_vloss, norm_adv, ent_coef: 0.05, ..PpoConfig::default() };
+                let [(theirs, told), (own, found)] = both(head.clone(), recurrent, &config);
+                let longest = theirs.iter().map(|x| x.abs()).fold(0.0, f32::max);
+                for (own, theirs) in own.iter().zip(&theirs) {
+                    assert!((own - theirs).abs() < 1e-5 * (1.0 + longest), "{head:?}: {own} and {theirs}");
                 }
+                for (own, theirs) in found.iter().zip(told) {
+                    assert!((own - theirs).abs() < 1e-5, "{head:?}: {found:?} and {told:?}");
+                }
+                assert!(longest > 1e-3 && found[5] > 0.1 && found[5] < 0.9, "{found:?}");
             }
         }
     }

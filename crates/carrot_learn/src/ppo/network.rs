@@ -114,13 +114,14 @@ impl ActorCritic {
         (Self { head, encoders, gru, actor, critic, log_std }, std::mem::take(specs))
     }
 
-    /// The same policy without libtorch, where it reads plain vectors and remembers nothing.
+    /// The same policy without libtorch, where it reads plain vectors.
     pub(super) fn native(&self, specs: &[ParamSpec]) -> Option<Native> {
         let log_std = self.log_std.map(|index| {
             let start: usize = specs[..index].iter().map(ParamSpec::len).sum();
             start..start + specs[index].len()
         });
-        (self.encoders.are_plain() && self.gru.is_none()).then(|| Native {
+        self.encoders.are_plain().then(|| Native {
+            memory: self.gru.as_ref().map(|gru| gru.dense(specs)),
             actor: self.actor.dense(specs),
             critic: self.critic.dense(specs),
             log_std,

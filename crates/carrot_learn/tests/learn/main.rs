@@ -7,3 +7,4 @@ mod recall;
 mod replay;
 mod resume;
 mod storing;
+mod vlm;

@@ -21,6 +21,9 @@ pub(crate) struct Learn {
     /// Seconds after which a training is cut off
     #[arg(long, value_name = "SECS", default_value_t = 1200.0, value_parser = parse_limit)]
     limit: f64,
+    /// Changes to Carrot's own settings by path: learner.gamma=0.98
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
     #[command(flatten)]
     company: Company,
 }
@@ -33,6 +36,7 @@ impl Learn {
         for case in cases {
             found.push(measure_task(
                 case,
+                &self.overrides,
                 self.seeds,
                 self.limit,
                 peers.as_ref(),
