@@ -152,7 +152,11 @@ mod tests {
     fn a_scene_with_errors_opens_the_window_and_says_them() {
         let folder = tempfile::tempdir().unwrap();
         let scene = folder.path().join("wrong.ron");
-        std::fs::write(&scene, "(version: 1, task: \"CartPole-v2\", reward: \"sparse\")").unwrap();
+        std::fs::write(
+            &scene,
+            "(version: 1, task: \"CartPole-v2\", batch: (num_envs: 1, num_steps: 1), reward: \"sparse\")",
+        )
+        .unwrap();
         let launch = |path: &Path| Launch { path: Some(path.to_path_buf()), ..Launch::default() };
         let (desk, _) = launch(&scene).desk().unwrap();
         assert!(desk.session.is_none() && desk.notices[0].contains("CartPole-v1"), "{:?}", desk.notices);
