@@ -114,7 +114,9 @@ impl Captions {
             for mistake in found.iter() {
                 let line = mistake.location.line.saturating_sub(1);
                 if let Some(place) = places.get(line).or(places.first()) {
-                    told.error(place, format!("{task}: {}", mistake.message), "", "");
+                    let near = mistake.nearest.as_ref().map(|near| format!("did you mean {near:?}?"));
+                    let help = near.or_else(|| mistake.help.clone()).unwrap_or_default();
+                    told.error(place, format!("{task}: {}", mistake.message), "", help);
                 }
             }
             told
