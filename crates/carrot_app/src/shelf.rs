@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use carrot_lab::{ModelFiles, Setup};
 use carrot_scene::Source;
-use carrot_sim::{VecEnv, VecEnvConfig};
 
 use crate::panels::start::{RunCard, SceneCard};
 use crate::runs::FoundRun;
+use crate::session::mirror::unpaid_row;
 use crate::solid::{Bounds, solids};
 
 /// Cards of all scenes in a folder, in the order of the tasks, and what could not be read.
@@ -38,15 +38,7 @@ fn scene_card(file: &Path) -> Result<SceneCard, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let source = Source::read(file).map_err(|error| wrong(&error))?;
     let setup = Setup::read::<&str>(&source, &[], ModelFiles::new()).map_err(|error| wrong(&error))?;
-    let config = VecEnvConfig {
-        num_envs: 1,
-        num_steps: 1,
-        shards: 1,
-        seed: setup.scene.batch.seed,
-        keep_signals: false,
-        autoreset: true,
-    };
-    let mut env = VecEnv::new(setup.task.clone(), config, &|_| {}).map_err(|error| wrong(&error))?;
+    let mut env = unpaid_row(&setup).map_err(|error| wrong(&error))?;
     let frame = env.frame(0).map_err(|error| wrong(&error))?;
     let (spec, solids) = (setup.task.spec(), solids(&frame.drawing));
     Ok(SceneCard {

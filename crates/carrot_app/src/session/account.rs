@@ -49,40 +49,36 @@ pub struct Account {
 impl Account {
     /// Takes apart what a graph paid a row.
     pub fn of(record: &StepRecord, graph: usize, row: usize) -> Self {
-        let (spec, state) = (&record.epoch.graphs[graph], &record.epoch.revision.graphs[graph]);
+        let spec = &record.epoch.graphs[graph];
         let accounts = accounts(record, graph, row);
         let contributed: f32 = spec.top.iter().map(|&node| accounts[node].output.abs()).sum();
         let paid = record.total(graph, row);
-        let summed = groups_total(spec, &accounts);
-        let mut lines = Vec::with_capacity(spec.nodes.len());
-        for (node, depth, path) in outline(spec) {
+        let unaccounted = paid - groups_total(spec, &accounts);
+        let lines = lines(&record.epoch, graph, |node, depth| {
             let share = (depth == 0 && contributed > 0.0).then(|| accounts[node].output.abs() / contributed);
-            lines.push(TermLine {
-                node,
-                name: spec.nodes[node].name.clone(),
-                kind: kind_name(spec, node),
-                depth,
-                path,
-                source: spec.nodes[node].source,
-                weight: state.nodes[node].weight,
-                account: accounts[node],
-                share,
-                stages: spec.nodes[node].stages.iter().map(|stage| stage.name()).collect(),
-            });
-        }
-        Self {
-            graph: spec.name.clone(),
-            revision: record.epoch.revision.number,
-            lines,
-            paid,
-            unaccounted: paid - summed,
-        }
+            (accounts[node], share)
+        });
+        Self { graph: spec.name.clone(), revision: record.epoch.revision.number, lines, paid, unaccounted }
     }
 
     /// A graph before any step: weights alone.
     pub fn unpaid(epoch: &Epoch, graph: usize) -> Self {
-        let (spec, state) = (&epoch.graphs[graph], &epoch.revision.graphs[graph]);
-        let line = |(node, depth, path): (usize, usize, String)| TermLine {
+        let lines = lines(epoch, graph, |_, _| (NodeAccount::default(), None));
+        let (name, revision) = (epoch.graphs[graph].name.clone(), epoch.revision.number);
+        Self { graph: name, revision, lines, paid: 0.0, unaccounted: 0.0 }
+    }
+}
+
+/// A line for every node of a graph, with the numbers and the share that its index and depth come to.
+fn lines(
+    epoch: &Epoch,
+    graph: usize,
+    numbers: impl Fn(usize, usize) -> (NodeAccount, Option<f32>),
+) -> Vec<TermLine> {
+    let (spec, state) = (&epoch.graphs[graph], &epoch.revision.graphs[graph]);
+    let line = |(node, depth, path): (usize, usize, String)| {
+        let (account, share) = numbers(node, depth);
+        TermLine {
             node,
             name: spec.nodes[node].name.clone(),
             kind: kind_name(spec, node),
@@ -90,13 +86,12 @@ impl Account {
             path,
             source: spec.nodes[node].source,
             weight: state.nodes[node].weight,
-            account: NodeAccount::default(),
-            share: None,
+            account,
+            share,
             stages: spec.nodes[node].stages.iter().map(|stage| stage.name()).collect(),
-        };
-        let lines = outline(spec).into_iter().map(line).collect();
-        Self { graph: spec.name.clone(), revision: epoch.revision.number, lines, paid: 0.0, unaccounted: 0.0 }
-    }
+        }
+    };
+    outline(spec).into_iter().map(line).collect()
 }
 
 /// Every node's numbers for a row, recomputed from raw.

@@ -1,7 +1,7 @@
 //! The past as frames: one row of its own, restored from a keyframe and played to the tick that is looked at.
 
 use carrot_lab::Setup;
-use carrot_sim::{Frame, Intervention, VecEnv, VecEnvConfig};
+use carrot_sim::{Frame, Intervention, SimError, VecEnv, VecEnvConfig};
 
 use super::history::History;
 use super::stage::LaneId;
@@ -20,16 +20,7 @@ impl Mirror {
     /// # Errors
     /// When the row cannot be built.
     pub fn new(setup: &Setup) -> Result<Self, AppError> {
-        let config = VecEnvConfig {
-            num_envs: 1,
-            num_steps: 1,
-            shards: 1,
-            seed: setup.scene.batch.seed,
-            keep_signals: false,
-            autoreset: true,
-        };
-        // Without a reward: drawing needs none.
-        let mut env = VecEnv::new(setup.task.clone(), config, &|_| {})?;
+        let mut env = unpaid_row(setup)?;
         env.watch(&[0]);
         Ok(Self { env, width: setup.task.spec().action.width(), at: None })
     }
@@ -79,4 +70,20 @@ impl Mirror {
         self.env.step(&record.actions[row * self.width..][..self.width])?;
         Ok(())
     }
+}
+
+/// One row of a setup's task without a reward: drawing needs none.
+///
+/// # Errors
+/// When the row cannot be built.
+pub fn unpaid_row(setup: &Setup) -> Result<VecEnv, SimError> {
+    let config = VecEnvConfig {
+        num_envs: 1,
+        num_steps: 1,
+        shards: 1,
+        seed: setup.scene.batch.seed,
+        keep_signals: false,
+        autoreset: true,
+    };
+    VecEnv::new(setup.task.clone(), config, &|_| {})
 }
