@@ -28,15 +28,26 @@ pub(crate) fn write_tensors(
     specs: &[ParamSpec],
     groups: &[(&str, &[f32])],
 ) -> Result<Vec<u8>, LearnError> {
-    let bytes: Vec<Vec<u8>> =
-        groups.iter().map(|(_, values)| values.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+    let bytes = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    let groups: Vec<_> = groups.iter().map(|(prefix, values)| (*prefix, bytes(values))).collect();
+    serialize(part, specs, Dtype::F32, &groups)
+}
+
+/// Writes the bytes of flat values as named tensors of a type.
+pub(crate) fn serialize(
+    part: &str,
+    specs: &[ParamSpec],
+    dtype: Dtype,
+    groups: &[(&str, Vec<u8>)],
+) -> Result<Vec<u8>, LearnError> {
+    let size = dtype.bitsize() / 8;
     let mut tensors = Vec::new();
-    for ((prefix, _), bytes) in groups.iter().zip(&bytes) {
+    for (prefix, bytes) in groups {
         let mut start = 0;
         for spec in specs {
-            let end = start + 4 * spec.len();
+            let end = start + size * spec.len();
             let shape = spec.shape.iter().map(|&n| n as usize).collect();
-            let view = TensorView::new(Dtype::F32, shape, &bytes[start..end])
+            let view = TensorView::new(dtype, shape, &bytes[start..end])
                 .map_err(|error| LearnError::checkpoint(part, error))?;
             tensors.push((format!("{prefix}{}", spec.name), view));
             start = end;

@@ -81,8 +81,8 @@ pub(super) struct Sequence {
 
 impl Cells {
     /// The steps that are learned from.
-    pub(super) fn learned_cells(&self) -> Vec<i64> {
-        self.learned.iter().map(|&i| self.all[i as usize]).collect()
+    pub(super) fn learned_cells(&self) -> impl Iterator<Item = i64> + Clone {
+        self.learned.iter().map(|&i| self.all[i as usize])
     }
 }
 
@@ -175,7 +175,7 @@ impl Batch<'_> {
         device: Device,
     ) -> Result<(Option<Share>, Vec<i64>), LearnError> {
         let cells = self.cells(items, successors);
-        let valid = cells.learned_cells();
+        let valid: Vec<i64> = cells.learned_cells().collect();
         if valid.is_empty() {
             return Ok((None, valid));
         }

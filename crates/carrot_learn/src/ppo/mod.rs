@@ -265,10 +265,10 @@ impl Ppo {
         if let Some(native) = &self.native {
             let own = shares(items, config.micro_batches).map(|share| batch.cells(share, successors));
             let own: Vec<Cells> = own.filter(|cells| !cells.learned.is_empty()).collect();
-            let learned: Vec<i64> = own.iter().flat_map(Cells::learned_cells).collect();
-            let moments = moments(learned.iter().map(|&cell| f64::from(advantages[cell as usize])));
+            let learned = own.iter().flat_map(Cells::learned_cells);
+            let moments = moments(learned.map(|cell| f64::from(advantages[cell as usize])));
             let (params, steps) = (self.weights.params.floats()?, &batch.steps);
-            let scale = 1.0 / learned.len() as f64;
+            let scale = 1.0 / own.iter().map(|cells| cells.learned.len()).sum::<usize>() as f64;
             return self.side_by_side(own, |cells: Cells| {
                 let (gradient, metrics) = native.pull(params, config, moments, steps, &cells, scale);
                 let gradient = View::f32(&gradient, &[gradient.len() as i64])?.copied(tch::Device::Cpu)?;

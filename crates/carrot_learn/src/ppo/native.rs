@@ -85,7 +85,7 @@ impl Native {
     ) -> (Vec<f32>, [f64; METRICS]) {
         let (groups, actions) = (steps.groups, self.head.action_width());
         let width = 2 + 2 * groups + actions;
-        let (Cells { all, sequence, learned }, cells) = (batch, batch.learned_cells());
+        let Cells { all, sequence, learned } = batch;
         let seen = Matrix::gather(steps.vectors, self.inputs, all.iter().map(|&cell| cell as usize));
         let unrolled = self.memory.as_ref().zip(sequence.as_ref()).map(|(cell, sequence)| {
             let first = Matrix::gather(&sequence.first, cell.width, 0..sequence.rows);
@@ -100,13 +100,13 @@ impl Native {
             &selected
         };
         let (actor, critic) = (self.actor.forward(params, input), self.critic.forward(params, input));
-        let mut policy_slope = Matrix::zeros(cells.len(), self.head.outputs());
-        let mut value_slope = Matrix::zeros(cells.len(), groups);
+        let mut policy_slope = Matrix::zeros(learned.len(), self.head.outputs());
+        let mut value_slope = Matrix::zeros(learned.len(), groups);
         let log_std = self.log_std.as_ref().map_or(&[][..], |place| &params[place.clone()]);
         let mut deviation_slope = vec![0.0_f32; log_std.len()];
         let mut sums = [0.0_f64; METRICS];
         let share = scale as f32;
-        for (row, &cell) in cells.iter().enumerate() {
+        for (row, cell) in batch.learned_cells().enumerate() {
             let (scalars, action) = steps.samples[cell as usize * width..][..width].split_at(2 + 2 * groups);
             let mut advantage = scalars[0];
             if config.norm_adv && !deviation.is_nan() {
@@ -324,7 +324,7 @@ mod tests {
         let mut theirs = vec![0.0; params.len()];
         read_f32(&gradient, &mut theirs).unwrap();
         let cells = batch.cells(&items, &successors);
-        let moments = moments(cells.learned_cells().iter().map(|&cell| f64::from(advantages[cell as usize])));
+        let moments = moments(cells.learned_cells().map(|cell| f64::from(advantages[cell as usize])));
         let scale = 1.0 / cells.learned.len() as f64;
         let own = native.pull(params.floats().unwrap(), config, moments, &batch.steps, &cells, scale);
         [(theirs, metrics), own]

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensors};
 
 use super::VlmError;
 use crate::LearnError;
 use crate::params::ParamSpec;
+use crate::parts::serialize;
 
 /// Values of all parameters in order, as `f32`.
 ///
@@ -57,17 +58,8 @@ pub(super) fn read(path: &Path, specs: &[ParamSpec]) -> Result<Vec<f32>, VlmErro
 
 /// Writes parameters in half precision, under their names.
 pub(super) fn write(specs: &[ParamSpec], values: &[f32]) -> Result<Vec<u8>, LearnError> {
-    let bytes: Vec<u8> = values.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect();
-    let refuse = |error: safetensors::SafeTensorError| LearnError::checkpoint("model.safetensors", error);
-    let (mut tensors, mut start) = (Vec::with_capacity(specs.len()), 0);
-    for spec in specs {
-        let end = start + 2 * spec.len();
-        let shape = spec.shape.iter().map(|&n| n as usize).collect();
-        let view = TensorView::new(Dtype::F16, shape, &bytes[start..end]).map_err(refuse)?;
-        tensors.push((&spec.name, view));
-        start = end;
-    }
-    safetensors::serialize(tensors, None).map_err(refuse)
+    let bytes = values.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect();
+    serialize("model.safetensors", specs, Dtype::F16, &[("", bytes)])
 }
 
 fn pairs(bytes: &[u8]) -> impl Iterator<Item = u16> {
