@@ -46,14 +46,18 @@ const SCREEN: [(&str, &str, &str); 5] = [
 /// # Errors
 /// When something is missing and cannot be installed.
 pub(crate) fn need_screen() -> Outcome {
-    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
-    let has =
-        |name: &str| on_path(name) || folders.iter().any(|folder| Path::new(folder).join(name).exists());
-    let missing: Vec<_> = SCREEN.iter().filter(|(name, ..)| !has(name)).collect();
+    let missing: Vec<_> = SCREEN.iter().filter(|(name, ..)| !on_path(name) && !is_library(name)).collect();
     for (name, _, why) in &missing {
         println!("`{name}` is missing ({why})");
     }
     install(&missing.iter().map(|(_, package, _)| *package).collect::<Vec<_>>())
+}
+
+/// Whether the system has a library of this name.
+fn is_library(name: &str) -> bool {
+    ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"]
+        .iter()
+        .any(|folder| Path::new(folder).join(name).exists())
 }
 
 /// Makes sure that pictures can be drawn: Vulkan's loader and a driver, Mesa's software renderer where there is none.
@@ -61,9 +65,7 @@ pub(crate) fn need_screen() -> Outcome {
 /// # Errors
 /// When one is missing and cannot be installed.
 pub(crate) fn need_vulkan() -> Outcome {
-    let has_loader = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"]
-        .iter()
-        .any(|folder| Path::new(folder).join("libvulkan.so.1").exists());
+    let has_loader = is_library("libvulkan.so.1");
     let has_driver = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"]
         .iter()
         .any(|folder| fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some()));

@@ -138,6 +138,8 @@ struct Sampler<'a> {
     albums: &'a [Album],
     /// (album, column of its labels) of everything that can be said, with the pictures of which it is true and false.
     facts: Vec<(usize, [Vec<u32>; 2])>,
+    /// Of each album, what its pictures are labelled by captions of other tasks.
+    elsewhere: Vec<Vec<Option<bool>>>,
 }
 
 impl<'a> Sampler<'a> {
@@ -155,7 +157,8 @@ impl<'a> Sampler<'a> {
                 facts.push((index, [of(false), of(true)]));
             }
         }
-        Self { captions, albums, facts }
+        let elsewhere = albums.iter().map(|album| elsewhere(captions, albums, album)).collect();
+        Self { captions, albums, facts, elsewhere }
     }
 
     fn batch(&self, plan: &VlmPlan, step: usize) -> Batch<'a> {
@@ -172,15 +175,7 @@ impl<'a> Sampler<'a> {
             }
             let (album, picture) = (&self.albums[*index], side[pick(side.len())] as usize);
             pictures.extend_from_slice(&album.taught.pictures[picture * bytes..][..bytes]);
-            // What is said of another family is false; of a task of the same family it is open.
-            let family = album.show.family();
-            let alien = |caption: &super::captions::Caption| {
-                let families =
-                    self.albums.iter().filter(|a| caption.tasks.iter().any(|t| t == a.show.task()));
-                families.map(|a| a.show.family()).all(|other| other != family)
-            };
-            let mut row: Vec<Option<bool>> =
-                self.captions.0.iter().map(|caption| alien(caption).then_some(false)).collect();
+            let mut row = self.elsewhere[*index].clone();
             for (caption, label) in album.show.captions().zip(&album.taught.labels[picture]) {
                 row[caption] = *label;
             }
@@ -188,6 +183,15 @@ impl<'a> Sampler<'a> {
         }
         Batch { pictures, texts, labels }
     }
+}
+
+/// Labels of an album's pictures by captions of other tasks: what is said of another family is false, of another task
+/// of the same family it is open.
+fn elsewhere(captions: &Captions, albums: &[Album], album: &Album) -> Vec<Option<bool>> {
+    let is_kin = |task: &String| {
+        albums.iter().any(|other| other.show.task() == task && other.show.family() == album.show.family())
+    };
+    captions.0.iter().map(|caption| (!caption.tasks.iter().any(is_kin)).then_some(false)).collect()
 }
 
 /// What a model tells of the held-out pictures of a task.
