@@ -291,3 +291,14 @@ fn broken_expressions_are_read_or_refused() {
     let refused = refused(&good, "own.ron", mutants, |text| read(text).err());
     assert!((mutants / 2..mutants).contains(&refused), "{refused} of {mutants} refused");
 }
+
+#[test]
+fn a_misspelt_call_is_told_the_nearest_name() {
+    for (from, to, near) in [
+        ("paid(time_penalty)", "payed(time_penalty)", "paid"),
+        ("return(pushed, own)", "retrun(pushed, own)", "return"),
+    ] {
+        let mistakes = read(&GOOD.replacen(from, to, 1)).err().unwrap();
+        assert_eq!(mistakes.iter().next().unwrap().nearest.as_deref(), Some(near), "{mistakes}");
+    }
+}

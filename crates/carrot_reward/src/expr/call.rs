@@ -99,7 +99,7 @@ impl Lowering<'_> {
             ("vec2", [x, y]) => self.made(&[x, y], name, at),
             ("vec3", [x, y, z]) => self.made(&[x, y, z], name, at),
             ("cause", [cause]) => self.cause(cause, expr, at),
-            _ => Err(refused(name, arguments.len())),
+            _ => Err(self.refused(name, arguments.len())),
         }
     }
 
@@ -111,6 +111,33 @@ impl Lowering<'_> {
         }
         let spelled = arguments.iter().map(spelled).collect::<Option<Vec<_>>>()?;
         Some(format!("{opening}{})", spelled.join(", ")))
+    }
+
+    /// A call of no function, or with the wrong number of arguments.
+    fn refused(&self, name: &Name, given: usize) -> Mistake {
+        match FUNCTIONS.iter().find(|function| function.name == name.text) {
+            Some(function) if function.arguments.is_empty() => Mistake::new(
+                &name.range,
+                format!("`{}` is no function", name.text),
+                "write it without brackets",
+            ),
+            Some(function) => {
+                let message = format!("`{}` does not take {given} values", name.text);
+                let help = format!("write `{}({})`", function.name, function.arguments);
+                Mistake::new(&name.range, message, help)
+            }
+            None => {
+                let mut callable: Vec<&str> = called().collect();
+                for (_, signal) in self.scope.catalog.iter() {
+                    if let Some((family, _)) = signal.name.split_once('(')
+                        && !callable.contains(&family)
+                    {
+                        callable.push(family);
+                    }
+                }
+                Mistake::unknown(&name.range, "function", &name.text, callable)
+            }
+        }
     }
 
     fn before(&mut self, x: &Expr, at: At) -> Lowered {
@@ -361,18 +388,4 @@ fn kernel_of(argument: &Expr) -> Result<Sigmoid, Mistake> {
     let names = Sigmoid::ALL.map(|kernel| format!("{kernel:?}"));
     let found = Sigmoid::ALL.into_iter().zip(&names).find(|(_, name)| *name == given);
     found.map(|(kernel, _)| kernel).ok_or_else(|| Mistake::unknown(&argument.range, "kernel", given, names))
-}
-
-/// A call of no function, or with the wrong number of arguments.
-fn refused(name: &Name, given: usize) -> Mistake {
-    match FUNCTIONS.iter().find(|function| function.name == name.text) {
-        Some(function) if function.arguments.is_empty() => {
-            Mistake::new(&name.range, format!("`{}` is no function", name.text), "write it without brackets")
-        }
-        Some(function) => {
-            let message = format!("`{}` does not take {given} values", name.text);
-            Mistake::new(&name.range, message, format!("write `{}({})`", function.name, function.arguments))
-        }
-        None => Mistake::unknown(&name.range, "function", &name.text, called()),
-    }
 }
