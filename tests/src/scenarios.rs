@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use carrot_lab::scenario::{
     Played, ScenarioFile, Stage, find_files, junit, mutate, pay, play, replay, run_file, run_files,
 };
-use carrot_lab::{Device, Setup, Source, Trainer};
+use carrot_lab::{Device, Run, RunOptions, Setup, Source, Trainer};
 use carrot_reward::{Ledger, Revision, RewardModels};
 use carrot_sim::{Intervention, VecEnvConfig};
 
@@ -315,4 +315,43 @@ fn expressions_and_machines_have_mutants_too() {
     }
     assert_eq!(score.killed(), 0, "nothing is expected here");
     assert_eq!(score.survived(), score.mutants.len());
+}
+
+#[test]
+fn a_checkpoint_acts_in_a_scenario_and_only_where_it_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = scene(
+        "CartPole-v1",
+        "num_envs: 32, num_steps: 64, seed: 2",
+        "\"sparse\"",
+        "total_steps: 61_440, learning_rate: 2e-3, hidden: [32]",
+    );
+    let options = RunOptions { run_dir: Some(folder.path().join("run")), ..RunOptions::below(folder.path()) };
+    let mut run = Run::start(setup, &options).unwrap();
+    while !run.trainer().is_complete() {
+        run.advance().unwrap();
+    }
+    run.checkpoint().unwrap();
+    let named = |task: &str, policy: &str| {
+        let text = format!(
+            r#"(version: 1, task: "{task}", rollouts: {{
+                "trained": (policy: {policy}, envs: 6, steps: 300),
+                "handed": (policy: "random", envs: 6, steps: 300, timeline: [(at: 0, do: Control({policy}))]),
+                "random": (policy: "random", envs: 6, steps: 300),
+            }}, expect: [(holds: "length(trained) > 3 * length(random)")])"#
+        );
+        let source = Source::new(folder.path().join("own.ron").display().to_string(), text);
+        ScenarioFile::read(&source).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    };
+    let file = named("CartPole-v1", r#"Checkpoint("run")"#);
+    assert_eq!(run_file(&file).unwrap().failed(), 0);
+    let [one, four] = [1, 4].map(|shards| play(&file.task, &file.rollouts[0], shards).unwrap());
+    assert!(bits(&one) == bits(&four));
+    // Handing over to it before the first step is the same as having it from the start.
+    let handed = play(&file.task, &file.rollouts[1], 1).unwrap();
+    assert!(bits(&one) == bits(&handed));
+
+    let elsewhere = named("Acrobot-v1", r#"Checkpoint("run")"#);
+    let refused = play(&elsewhere.task, &elsewhere.rollouts[0], 1).err().unwrap().to_string();
+    assert!(refused.contains("sees or does something else than Acrobot-v1"), "{refused}");
 }
