@@ -166,6 +166,7 @@ fn a_parameter_changes_by_revision_and_scoring_again_follows() {
         success: &[false; 10],
         score: &[0.0; 10],
         revision: &revisions,
+        asked: &[],
     };
     let find = |number: u32| [&first, &second].into_iter().find(|r| r.number == number).map(|r| &r.graphs[0]);
     let again = rescore(graph, find, &mut models, &catalog, &steps).unwrap();

@@ -43,7 +43,8 @@ fn score_again(task: &str, reward: &str, wanted: usize) -> usize {
     let nodes = graphs[0].nodes.len();
     for episode in &episodes {
         let again =
-            rescore::rescore_episode(&graphs[0], find, &mut RewardModels::new(), &catalog, episode).unwrap();
+            rescore::rescore_episode(&graphs[0], find, &mut RewardModels::new(), &catalog, episode, &[])
+                .unwrap();
         for t in 0..episode.steps {
             assert_eq!(
                 again.totals[0][t].to_bits(),

@@ -32,14 +32,18 @@ pub(crate) fn parse_model(argument: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
-/// Reward models by name; every file must be there.
+/// Reward models by name; every file, or folder of an image-text model, must be there.
 pub(crate) fn models(given: &[(String, PathBuf)]) -> Result<ModelFiles, Diagnostics> {
     let mut mistakes = Diagnostics::new();
     for (name, file) in given {
-        if !file.is_file() {
+        if !file.exists() {
             let argument = format!("--model {name}={}", file.display());
             let help = "make one with `carrot fit-reward`";
-            mistakes.extend(refused(&argument, format!("there is no file {}", file.display()), help));
+            mistakes.extend(refused(
+                &argument,
+                format!("there is no file or folder {}", file.display()),
+                help,
+            ));
         }
     }
     mistakes.into_result(Some(given.iter().cloned().collect()))

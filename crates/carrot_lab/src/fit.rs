@@ -145,13 +145,13 @@ pub fn save_model(net: &SuccessNet, path: &Path) -> Result<(), LabError> {
     Ok(())
 }
 
-/// Reads the models of a run.
+/// Reads the fitted models among those that a run offers.
 ///
 /// # Errors
 /// When a file cannot be read or is no model.
 pub fn load_models(files: &ModelFiles) -> Result<RewardModels, LabError> {
     let mut models = RewardModels::new();
-    for (name, path) in files {
+    for (name, path) in files.iter().filter(|(_, path)| !path.is_dir()) {
         let bytes = std::fs::read(path).map_err(|error| LabError::File {
             what: "cannot read the reward model",
             why: error.to_string(),

@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod fit;
 pub mod mdp;
 mod metrics;
+pub mod models;
 pub mod randomisation;
 mod recorder;
 pub mod report;

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use carrot_record::{Episode, EpisodeReader, RunPaths, read_lines};
 use carrot_reward::{
-    Graph, GraphRevision, KindRegistry, Machine, RecordedSteps, Rescored, Revision, RewardModels, Scope,
-    rescore,
+    Asked, Graph, GraphRevision, KindRegistry, Machine, RecordedSteps, Rescored, Revision, RewardModels,
+    Scope, rescore,
 };
 use carrot_scene::{Diagnostics, Source, Syntax};
 use carrot_sim::SignalCatalog;
 use serde::Serialize;
 
 use crate::error::LabError;
-use crate::run::find_models;
+use crate::models::find_models;
 use crate::setup::Setup;
 
 /// One episode, scored again.
@@ -63,6 +63,15 @@ pub fn read_episodes(run: &Path) -> Result<Vec<Episode>, LabError> {
     Ok(episodes)
 }
 
+/// What the rewards of a run asked about pictures of an episode, and the answers as they were recorded: pictures are
+/// not kept, so that these stand for them.
+pub fn asked(setup: &Setup, episode: &Episode) -> Vec<(Asked, Vec<f32>)> {
+    let columns = episode.raws.len() / episode.steps.max(1);
+    let answers = |column: usize| episode.raws.iter().skip(column).step_by(columns.max(1)).copied().collect();
+    let all = setup.graphs.iter().flat_map(Graph::asked);
+    all.map(|(asked, column)| (asked.clone(), answers(column))).collect()
+}
+
 /// Scores one recorded episode under a graph.
 ///
 /// # Errors
@@ -73,6 +82,7 @@ pub fn rescore_episode<'r>(
     models: &mut RewardModels,
     catalog: &SignalCatalog,
     episode: &Episode,
+    asked: &[(Asked, Vec<f32>)],
 ) -> Result<Rescored, LabError> {
     let (rows, columns) = (episode.steps + 1, catalog.width());
     // Recorded row by row, scored column by column.
@@ -92,6 +102,7 @@ pub fn rescore_episode<'r>(
         success: &success,
         score: &episode.score,
         revision: &episode.revision,
+        asked,
     };
     Ok(rescore(graph, revision, models, catalog, &steps)?)
 }
@@ -120,7 +131,7 @@ pub fn rescore_run(run: &Path, file: Option<&Source>) -> Result<Vec<RescoredEpis
             None => episode,
         };
         let find = |number: u32| first.as_ref().or_else(|| own.get(&number).map(|r| &r.graphs[0]));
-        let result = rescore_episode(graph, find, &mut models, catalog, &episode)?;
+        let result = rescore_episode(graph, find, &mut models, catalog, &episode, &asked(&setup, &episode))?;
         let (groups, all_groups) =
             (result.totals.len(), setup.graphs.iter().map(|g| g.groups.len()).sum::<usize>());
         let online = |t: usize, g: usize| episode.totals[t * all_groups + g];

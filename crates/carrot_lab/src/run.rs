@@ -13,16 +13,15 @@ use carrot_record::{
 use carrot_scene::Source;
 
 use crate::error::LabError;
+use crate::models::{find_models, keep_models};
 use crate::recorder;
-use crate::setup::{ModelFiles, Setup};
+use crate::setup::Setup;
 use crate::trainer::{Trainer, UpdateReport};
 
 /// Contained faults per million env steps above which a run stops: such a task is broken.
 const FAULTS_PER_MILLION: u64 = 1000;
 /// Checkpoints that are kept.
 const KEEP: usize = 3;
-/// Folder of reward models inside a run.
-const MODELS: &str = "models";
 
 /// How a run is started, beside its scene.
 #[derive(Debug, Clone)]
@@ -109,7 +108,7 @@ impl Run {
             Some(path) => RunFolder::create(path, &start)?,
             None => create_numbered(options, &stamp, &start)?,
         };
-        copy_models(&kept.models, folder.paths().root())?;
+        keep_models(&kept.models, folder.paths().root())?;
         kept.keep_files(folder.paths().root())?;
         let checkpoint_every = options.checkpoint_every.unwrap_or_else(|| default_interval(&trainer));
         let mut run = Self::open(folder, &mut trainer, checkpoint_every, start.meta.config_hash, None)
@@ -385,38 +384,11 @@ fn default_interval(trainer: &Trainer) -> u64 {
     (updates / 10).max(1)
 }
 
-/// Keeps the reward models of a run with it, so that it can be resumed and scored again anywhere.
-fn copy_models(models: &ModelFiles, root: &Path) -> Result<(), LabError> {
-    if models.is_empty() {
-        return Ok(());
-    }
-    let folder = root.join(MODELS);
-    let failed = |what, path: &Path| {
-        let path = path.to_path_buf();
-        move |error: std::io::Error| LabError::File { what, why: error.to_string(), path }
-    };
-    std::fs::create_dir_all(&folder).map_err(failed("cannot create the folder", &folder))?;
-    for (name, file) in models {
-        let to = folder.join(format!("{name}.model"));
-        std::fs::copy(file, &to).map_err(failed("cannot copy the reward model", file))?;
-    }
-    Ok(())
-}
-
 fn device_name(device: Device) -> &'static str {
     match device {
         Device::Cpu => "cpu",
         Device::Cuda => "cuda",
     }
-}
-
-/// The reward models that lie in a run folder.
-pub(crate) fn find_models(root: &Path) -> Result<ModelFiles, LabError> {
-    let folder = root.join(MODELS);
-    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(ModelFiles::new()) };
-    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let named = files.filter_map(|path| Some((path.file_stem()?.to_str()?.to_string(), path)));
-    Ok(named.collect())
 }
 
 fn unix_secs() -> f64 {

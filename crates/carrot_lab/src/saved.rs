@@ -13,9 +13,8 @@ use carrot_sim::{RowKey, TaskSpec, VecEnvConfig, random_action};
 use serde::Serialize;
 
 use crate::error::LabError;
-use crate::fit::load_models;
+use crate::models::{find_models, open_models};
 use crate::rescore::rescore_run;
-use crate::run::find_models;
 use crate::setup::{ModelFiles, Setup};
 use crate::trainer::Trainer;
 
@@ -142,7 +141,7 @@ pub fn check_setup(setup: &Setup) -> Result<(), LabError> {
     const ROWS: usize = 2;
     let revision = Revision::initial(&setup.graphs);
     let config = VecEnvConfig { num_envs: ROWS, num_steps: 1, shards: 1, ..setup.batch() };
-    let mut models = load_models(&setup.models)?;
+    let mut models = open_models(setup, Device::Cpu)?;
     let mut env = setup.build(config, &revision)?;
     let space = &setup.task.spec().action;
     let mut actions = vec![0.0; ROWS * space.width()];

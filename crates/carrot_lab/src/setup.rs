@@ -156,10 +156,13 @@ impl Setup {
 
     /// A batch of this task with these graphs attached.
     pub fn build(&self, config: VecEnvConfig, revision: &Revision) -> Result<VecEnv, SimError> {
-        VecEnv::new(self.task.clone(), config, &|app| {
+        let mut env = VecEnv::new(self.task.clone(), config, &|app| {
             app.add_plugins(RewardPlugin::new(&self.graphs, &self.kinds, revision));
             app.add_plugins(Perturbations(self.perturbations.clone()));
-        })
+        })?;
+        let asked = self.graphs.iter().flat_map(Graph::asked);
+        env.look(&asked.map(|(asked, _)| asked.frames.rule()).collect::<Vec<_>>());
+        Ok(env)
     }
 }
 

@@ -12,9 +12,12 @@ use crate::error::LabError;
 use crate::metrics;
 use crate::recorder::EpisodeRecorder;
 use crate::setup::Setup;
+use crate::vlm;
 
 /// A part of the checkpoint besides the learner's own.
 const STATE: &str = "trainer.postcard";
+/// Another, where terms pay the best of many pictures.
+const BEST: &str = "best_pictures.postcard";
 
 /// A setup under way.
 pub struct Trainer {
@@ -60,7 +63,7 @@ impl Trainer {
     pub fn new(setup: Setup, device: Device) -> Result<Self, LabError> {
         let config = setup.batch();
         let revision = Revision::initial(&setup.graphs);
-        let models = crate::fit::load_models(&setup.models)?;
+        let models = crate::models::open_models(&setup, device)?;
         let revision = models.iter().fold(revision, |revision, (name, model)| Revision {
             number: 0,
             ..revision.with_model(&setup.graphs, name, model.version(), 0)
@@ -181,6 +184,7 @@ impl Trainer {
         let spec = self.setup.task.spec();
         let mut values =
             metrics::collect(spec, graphs, &self.ledger, rollout, &ended, &self.state.window, &scalars);
+        vlm::agreement::collect(&graphs[0], rollout, &mut values);
         let view = carrot_reward::RolloutView::new(rollout);
         let next = revision.after(graphs, &view, self.state.env_steps);
         let faults = self.env.take_faults();
@@ -222,6 +226,9 @@ impl Trainer {
         let mut parts = self.learner.save()?;
         let state = (&self.state, self.env.save()?, self.env.clipped());
         parts.insert(STATE.into(), postcard::to_stdvec(&state).map_err(part_error)?);
+        if !self.ledger.best.is_empty() {
+            parts.insert(BEST.into(), postcard::to_stdvec(&self.ledger.best).map_err(part_error)?);
+        }
         Ok(parts)
     }
 
@@ -234,8 +241,13 @@ impl Trainer {
         let bytes = parts.get(STATE).ok_or_else(missing)?;
         let (state, rows, clipped): (State, carrot_sim::BatchSnapshot, u64) =
             postcard::from_bytes(bytes).map_err(part_error)?;
+        let best = match parts.get(BEST) {
+            Some(bytes) => postcard::from_bytes(bytes).map_err(part_error)?,
+            None => self.ledger.best.clone(),
+        };
         self.learner.load(parts)?;
         self.env.load(&rows)?;
+        self.ledger.best = best;
         self.env.set_clipped(clipped);
         self.env.shards_mut().iter_mut().for_each(|shard| project(&state.revision, shard));
         self.state = state;

@@ -305,6 +305,7 @@ impl<'a> Builder<'a> {
             "Event" | "Alive" | "TimePenalty" => Source::Sparse,
             "Truth" => Source::Truth,
             "Model" => Source::Learned,
+            "Vlm" => Source::Vlm,
             _ => Source::Shaped,
         };
         Some((Body::Term(kind, slots), source))

@@ -12,6 +12,12 @@ pub enum RewardError {
     /// A deferred term needs signals, but the batch does not keep them.
     #[error("deferred terms need the signals of every step; build the batch with `keep_signals`")]
     NoSignals,
+    /// A term asks about pictures where there are none.
+    #[error("the reward asks `{0}` about pictures, and nobody took any of these steps")]
+    NoPictures(String),
+    /// A term asks about pictures, and the model of that name cannot see.
+    #[error("`{0}` is no image-text model: it cannot be asked about pictures")]
+    NoEyes(String),
     /// A model could not be evaluated.
     #[error("the reward model `{name}` failed: {why}")]
     Model {

@@ -21,6 +21,7 @@ use crate::builder::Builder;
 use crate::combine::Combinator;
 use crate::kind::{AnyKind, Kind, KindRegistry, RawSlots, Scope};
 use crate::kinds::Truth;
+use crate::question::Asked;
 use crate::stage::Stage;
 
 /// Where a term's numbers come from; sub-totals are drawn by it.
@@ -139,15 +140,22 @@ impl Graph {
         self.top.iter().map(|&i| self.nodes[i].name.as_str()).collect()
     }
 
-    /// Names of the models that fill columns of this graph, with the column of each.
+    /// Names of the models that fill columns of this graph from signals, with the column of each.
     pub fn models(&self) -> Vec<(&str, usize)> {
-        self.nodes
-            .iter()
-            .filter_map(|node| match &node.body {
-                Body::Term(kind, slots) => kind.model().map(|name| (name, slots.now)),
-                Body::Combine(..) => None,
-            })
-            .collect()
+        let terms = self.terms().filter(|(kind, _)| kind.asked().is_none());
+        terms.filter_map(|(kind, slots)| Some((kind.model()?, slots.now))).collect()
+    }
+
+    /// What terms of this graph ask about pictures, with the column of each.
+    pub fn asked(&self) -> Vec<(&Asked, usize)> {
+        self.terms().filter_map(|(kind, slots)| Some((kind.asked()?, slots.now))).collect()
+    }
+
+    fn terms(&self) -> impl Iterator<Item = (&dyn AnyKind, &RawSlots)> {
+        self.nodes.iter().filter_map(|node| match &node.body {
+            Body::Term(kind, slots) => Some((kind.as_ref(), slots)),
+            Body::Combine(..) => None,
+        })
     }
 
     /// Whether a term reads the truth channel.

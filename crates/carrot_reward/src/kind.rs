@@ -15,6 +15,7 @@ use carrot_sim::{
 use serde::Serialize;
 
 use crate::expr::{Interval, Param, Unit};
+use crate::question::Asked;
 
 /// Documentation of a kind, stage or combinator, in the form of a lint rule.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -193,6 +194,11 @@ pub trait Kind: Component + Clone + Debug + Send + Sync + 'static {
         None
     }
 
+    /// What it asks that model about pictures.
+    fn asked(&self) -> Option<&Asked> {
+        None
+    }
+
     /// Values that it can have, and their unit, where that is known.
     fn reach(&self) -> Option<(Interval, &Unit)> {
         None
@@ -221,6 +227,8 @@ pub trait AnyKind: Debug + Send + Sync {
     fn evaluate(&self, step: &Transition<'_>, raw: &mut [f32]);
     /// See [`Kind::model`].
     fn model(&self) -> Option<&str>;
+    /// See [`Kind::asked`].
+    fn asked(&self) -> Option<&Asked>;
     /// See [`Kind::reach`].
     fn reach(&self) -> Option<(Interval, &Unit)>;
     /// See [`Kind::params`].
@@ -246,6 +254,9 @@ impl<K: Kind> AnyKind for K {
     }
     fn model(&self) -> Option<&str> {
         Kind::model(self)
+    }
+    fn asked(&self) -> Option<&Asked> {
+        Kind::asked(self)
     }
     fn reach(&self) -> Option<(Interval, &Unit)> {
         Kind::reach(self)

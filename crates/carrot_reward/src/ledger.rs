@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::error::RewardError;
 use crate::graph::{Body, Graph, Rate};
 use crate::model::{RewardModels, fill_deferred};
+use crate::pictures::{Best, fill_pictures};
 use crate::revision::{GraphRevision, Revision};
 use crate::score::{RolloutView, score};
 use crate::stage::Stage;
@@ -54,12 +55,15 @@ pub struct Ledger {
     pub graphs: Vec<GraphLedger>,
     /// Revision under which the rollout was finalised.
     pub revision: u32,
+    /// Best answers of episodes under way, carried from rollout to rollout.
+    pub best: Best,
 }
 
 impl Ledger {
     /// Buffers for rollouts of `steps` x `rows`.
     pub fn new(graphs: &[Graph], steps: usize, rows: usize) -> Self {
-        Self { graphs: graphs.iter().map(|g| GraphLedger::new(g, steps, rows)).collect(), revision: 0 }
+        let best = Best::new(graphs, rows);
+        Self { graphs: graphs.iter().map(|g| GraphLedger::new(g, steps, rows)).collect(), revision: 0, best }
     }
 
     /// Fills deferred columns, scores every step under every graph, and so makes the learner's rewards.
@@ -76,6 +80,7 @@ impl Ledger {
         rollout: &mut Rollout,
     ) -> Result<(), RewardError> {
         fill_deferred(graphs, models, catalog, rollout)?;
+        fill_pictures(graphs, models, &mut self.best, rollout)?;
         self.revision = revision.number;
         let view = RolloutView::new(rollout);
         let rows = view.rows();

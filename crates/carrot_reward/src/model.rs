@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use carrot_sim::{Rollout, SignalCatalog};
+use carrot_sim::{Look, Rollout, SignalCatalog};
 
 use crate::error::RewardError;
 use crate::graph::Graph;
+use crate::question::Question;
 
 /// A published reward network. The network that is being trained is another object until it is published.
 pub trait RewardModel: Send {
@@ -23,12 +24,29 @@ pub trait RewardModel: Send {
     /// # Errors
     /// A sentence for people when the network cannot be evaluated.
     fn score(&mut self, features: &[f32], out: &mut [f32]) -> Result<(), String>;
+
+    /// The same model as one that can be asked about pictures.
+    fn pictures(&mut self) -> Option<&mut dyn PictureScorer> {
+        None
+    }
+}
+
+/// An image-text model that draws what was looked at and answers questions about it.
+pub trait PictureScorer {
+    /// Answers every question about every look: the same drawing gives the same bits in any company.
+    ///
+    /// # Shapes
+    /// Q questions, L looks; the answers are `[Q, L]`.
+    ///
+    /// # Errors
+    /// A sentence for people when pictures cannot be drawn or the model cannot be evaluated.
+    fn answers(&mut self, questions: &[&Question], looks: &[&Look]) -> Result<Vec<f32>, String>;
 }
 
 /// Reward models by name.
 pub type RewardModels = BTreeMap<String, Box<dyn RewardModel>>;
 
-/// Fills the deferred raw columns of a rollout in one batched pass per model.
+/// Fills the deferred raw columns of a rollout that signals are enough for, in one batched pass per model.
 ///
 /// # Errors
 /// When a model or one of its signals is missing, or the rollout kept no signals.

@@ -6,6 +6,7 @@ use crate::error::RewardError;
 use crate::graph::{Body, Graph};
 use crate::kind::Transition;
 use crate::model::{RewardModels, input_columns};
+use crate::question::Asked;
 use crate::revision::GraphRevision;
 use crate::score::{Columns, score};
 
@@ -31,6 +32,8 @@ pub struct RecordedSteps<'a> {
     pub score: &'a [f32],
     /// Revision in force at each step.
     pub revision: &'a [u32],
+    /// What was asked about pictures of these steps, and the answers that were paid.
+    pub asked: &'a [(Asked, Vec<f32>)],
 }
 
 /// An episode under a graph.
@@ -94,7 +97,7 @@ pub fn rescore<'r>(
         let state = revision(number).ok_or(RewardError::NoRevision(number))?;
         // Raw values depend on a revision through the parameters alone.
         if !evaluated.is_some_and(|earlier| same_params(earlier, state)) {
-            raw = raw_columns(graph, state, models, catalog, &transition)?;
+            raw = raw_columns(graph, state, models, catalog, &transition, steps.asked)?;
             evaluated = Some(state);
         }
         let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
@@ -116,6 +119,7 @@ fn raw_columns(
     models: &mut RewardModels,
     catalog: &carrot_sim::SignalCatalog,
     transition: &Transition<'_>,
+    asked: &[(Asked, Vec<f32>)],
 ) -> Result<Vec<f32>, RewardError> {
     let len = transition.terminated.len();
     let columns = graph.nodes.iter().map(|node| match &node.body {
@@ -126,7 +130,11 @@ fn raw_columns(
     for (node, state) in graph.nodes.iter().zip(&revision.nodes) {
         let Body::Term(kind, slots) = &node.body else { continue };
         let kind = kind.with_params(&state.params);
-        if let Some(name) = kind.model() {
+        if let Some(own) = kind.asked() {
+            let found = asked.iter().find(|(other, _)| other == own);
+            let (_, answers) = found.ok_or_else(|| RewardError::NoPictures(own.model.clone()))?;
+            raw[slots.now * len..][..len].copy_from_slice(answers);
+        } else if let Some(name) = kind.model() {
             let model = models.get_mut(name).ok_or_else(|| RewardError::NoModel(name.into()))?;
             let inputs = input_columns(model.as_ref(), catalog)?;
             let features: Vec<f32> = (0..len)
@@ -161,7 +169,7 @@ pub fn score_transitions(
     transition: &Transition<'_>,
 ) -> Result<Rescored, RewardError> {
     let len = transition.terminated.len();
-    let raw = raw_columns(graph, revision, models, catalog, transition)?;
+    let raw = raw_columns(graph, revision, models, catalog, transition, &[])?;
     let columns = Columns { raw: &raw, terminated: transition.terminated, cause: transition.cause };
     let mut outputs = vec![0.0; graph.nodes.len() * len];
     let mut totals = vec![vec![0.0; len]; graph.groups.len()];

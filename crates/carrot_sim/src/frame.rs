@@ -127,6 +127,37 @@ pub struct Frame {
     pub raw: Vec<f32>,
 }
 
+/// Which steps of an episode are looked at, counted from its first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookRule {
+    /// Every so many steps, and the last one; 0 for the last one alone.
+    pub every: u32,
+}
+
+impl LookRule {
+    /// Whether a step is looked at.
+    pub fn takes(self, step: u32, ended: bool) -> bool {
+        ended || (self.every > 0 && step.is_multiple_of(self.every))
+    }
+}
+
+/// What was drawn of one row at one step, for those who score pictures when the rollout is finalised.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Step of the rollout.
+    pub t: u32,
+    /// Row of the batch.
+    pub row: u32,
+    /// Episode of that row.
+    pub episode: u32,
+    /// Steps taken in the episode.
+    pub step: u32,
+    /// The last of its episode.
+    pub ended: bool,
+    /// What was drawn at s′, before any reset.
+    pub drawing: Drawing,
+}
+
 /// How the task draws a row.
 #[derive(Resource, Clone, Copy)]
 pub(crate) struct DrawRow(pub(crate) fn(&World, usize) -> Drawing);
@@ -136,6 +167,37 @@ pub(crate) struct DrawRow(pub(crate) fn(&World, usize) -> Drawing);
 pub(crate) struct Watch {
     pub(crate) rows: Vec<usize>,
     pub(crate) frames: Vec<Frame>,
+}
+
+/// Rules by which all rows are looked at, and what was drawn in the last step.
+#[derive(Resource, Debug, Clone, Default)]
+pub(crate) struct Looks {
+    pub(crate) rules: Vec<LookRule>,
+    pub(crate) taken: Vec<Look>,
+}
+
+/// Draws the rows whose turn it is, before any reset.
+pub(crate) fn take_looks(world: &mut World) {
+    use crate::{Ends, Episode, StepCount};
+    let rules = std::mem::take(&mut world.resource_mut::<Looks>().rules);
+    if rules.is_empty() {
+        return;
+    }
+    let mut counts = world.query::<(&Episode, &StepCount)>();
+    let counts: Vec<(u32, u32)> = counts.iter(world).map(|(episode, step)| (episode.0, step.0)).collect();
+    let mut taken = Vec::new();
+    for (row, (episode, step)) in counts.into_iter().enumerate() {
+        let ends = world.resource::<Ends>();
+        let ended = ends.terminated[row] || ends.truncated[row];
+        if rules.iter().any(|rule| rule.takes(step, ended)) {
+            taken.push(Look { t: 0, row: row as u32, episode, step, ended, drawing: draw(world, row) });
+        }
+    }
+    *world.resource_mut::<Looks>() = Looks { rules, taken };
+}
+
+fn draw(world: &World, row: usize) -> Drawing {
+    world.get_resource::<DrawRow>().copied().map_or_else(Drawing::default, |draw| draw.0(world, row))
 }
 
 /// Keeps a frame of every watched row, before any reset.
@@ -153,7 +215,7 @@ pub(crate) fn draw_row(world: &mut World, row: usize) -> Frame {
     let key =
         world.query::<(&EnvId, &Episode, &StepCount)>().iter(world).nth(row).map(|(a, b, c)| (a.0, b.0, c.0));
     let (env, episode, step) = key.unwrap_or_default();
-    let drawing = world.get_resource::<DrawRow>().copied().map_or_else(Drawing::default, |d| d.0(world, row));
+    let drawing = draw(world, row);
     let ends = world.resource::<Ends>();
     let raw = world.resource::<RawColumns>();
     Frame {

@@ -30,7 +30,7 @@ pub use episode::{
     MaxSteps, RawColumns,
 };
 pub use error::SimError;
-pub use frame::{Body, Camera, Drawing, Frame, Shape, Tiles};
+pub use frame::{Body, Camera, Drawing, Frame, Look, LookRule, Shape, Tiles};
 pub use goal::GoalSpec;
 pub use intervention::{Handle, Intervention, PendingEdits};
 pub use mdp::{Mdp, MdpError};

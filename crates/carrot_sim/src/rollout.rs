@@ -6,6 +6,7 @@
 use crate::batch::{PartData, PartSliceMut, StepOut};
 use crate::episode::Cause;
 use crate::error::SimError;
+use crate::frame::Look;
 use crate::signal::SignalView;
 use crate::space::ObsPart;
 
@@ -71,6 +72,8 @@ pub struct Rollout {
     pub signals: Option<SignalLog>,
     /// S.
     pub signal_columns: usize,
+    /// What was drawn for rewards that score pictures, in (step, row) order.
+    pub looks: Vec<Look>,
     sizes: Vec<usize>,
 }
 
@@ -114,6 +117,7 @@ impl Rollout {
                 fresh: Vec::new(),
             }),
             signal_columns,
+            looks: Vec::new(),
             sizes: parts.iter().map(ObsPart::size).collect(),
         })
     }
@@ -146,6 +150,7 @@ impl Rollout {
         }
         self.filled = 0;
         self.ends.clear();
+        self.looks.clear();
         self.final_obs.iter_mut().for_each(PartData::clear);
         if let Some(log) = &mut self.signals {
             log.fresh.clear();

@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 use crate::batch::{Observations, PartData, PartSliceMut, StepOut};
 use crate::episode::{self, ActionSignals, Actions, EndedRows, Ends, FaultLog, Faults, MaxSteps, RawColumns};
 use crate::error::SimError;
-use crate::frame::{Frame, Watch, draw_row, record_frames};
+use crate::frame::{Frame, Look, LookRule, Looks, Watch, draw_row, record_frames, take_looks};
 use crate::intervention::{Handle, Handles, Intervention, PendingEdits, intervene, make_edits, observe_rows};
 use crate::rollout::EndRecord;
 use crate::row::{ActiveRows, EnvId, Episode, RowEntities, RunSeed, StepCount};
@@ -40,6 +40,7 @@ pub(crate) struct EndedOut {
     pub(crate) ends: Vec<EndRecord>,
     pub(crate) final_obs: Vec<PartData>,
     pub(crate) fresh_signals: Vec<f32>,
+    pub(crate) looks: Vec<Look>,
 }
 
 /// The part of the batch that every task shares.
@@ -65,6 +66,7 @@ impl Plugin for SimPlugin {
         world.init_resource::<FaultLog>();
         world.init_resource::<EndedRows>();
         world.init_resource::<Watch>();
+        world.init_resource::<Looks>();
         // The first reset begins episode 0.
         app.add_row_state(EnvId(0)).add_row_state(Episode(u32::MAX)).add_row_state(StepCount(0));
         app.add_systems(Restart, episode::begin_episodes);
@@ -76,7 +78,7 @@ impl Plugin for SimPlugin {
                 episode::count_steps.in_set(BatchSystems::CountSteps),
                 episode::limit_steps.in_set(BatchSystems::LimitSteps),
                 (episode::contain_faults, episode::list_ended_rows).chain().in_set(BatchSystems::CloseStep),
-                record_frames.in_set(BatchSystems::KeepFrames),
+                (record_frames, take_looks).chain().in_set(BatchSystems::KeepFrames),
             ),
         );
     }
@@ -262,6 +264,11 @@ impl Shard {
         out.ends.clear();
         out.fresh_signals.clear();
         out.final_obs.iter_mut().for_each(PartData::clear);
+        out.looks = std::mem::take(&mut self.world.resource_mut::<Looks>().taken);
+        for look in &mut out.looks {
+            look.t = t;
+            look.row += self.first_env as u32;
+        }
         if ended.is_empty() {
             return;
         }
@@ -335,6 +342,11 @@ impl Shard {
         let mut watch = self.world.resource_mut::<Watch>();
         watch.rows = rows.into_iter().filter(|&row| row < total).collect();
         watch.frames.clear();
+    }
+
+    /// Draws all rows by these rules from the next step on, for rewards that score pictures.
+    pub(crate) fn look(&mut self, rules: &[LookRule]) {
+        self.world.resource_mut::<Looks>().rules = rules.to_vec();
     }
 
     /// Frames of the watched rows at the last step.

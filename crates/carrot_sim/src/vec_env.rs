@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::PartData;
 use crate::episode::{Fault, FaultLog, RawColumns};
 use crate::error::SimError;
-use crate::frame::Frame;
+use crate::frame::{Frame, LookRule};
 use crate::intervention::Intervention;
 use crate::rollout::Rollout;
 use crate::row::{Episode, StepCount};
@@ -249,6 +249,7 @@ impl VecEnv {
             if let Some(log) = &mut self.rollout.signals {
                 log.fresh.append(&mut shard.ended.fresh_signals);
             }
+            self.rollout.looks.append(&mut shard.ended.looks);
         }
         self.rollout.filled += 1;
         Ok(())
@@ -336,6 +337,11 @@ impl VecEnv {
                 envs.iter().filter(|e| (pair[0]..pair[1]).contains(*e)).map(|e| e - pair[0]).collect(),
             );
         }
+    }
+
+    /// Draws all rows by these rules from the next step on; what was drawn stays in the rollout.
+    pub fn look(&mut self, rules: &[LookRule]) {
+        self.shards.iter_mut().for_each(|shard| shard.look(rules));
     }
 
     /// Frames of the watched rows at the last step.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use carrot_lab::{Setup, fit::load_models};
+use carrot_lab::{Device, Setup, models::open_models};
 use carrot_reward::{
     EpisodeSummary, EpisodeSums, Graph, Ledger, Revision, RewardModels, RolloutView, project,
 };
@@ -69,7 +69,7 @@ impl Live {
         let env = setup.build(config, &epoch.revision)?;
         let width = setup.task.spec().action.width();
         Ok(Self {
-            models: load_models(&setup.models)?,
+            models: open_models(&setup, Device::Cpu)?,
             ledger: Ledger::new(&epoch.graphs, 1, rows),
             sums: EpisodeSums::new(&epoch.graphs, rows),
             sums_since: tick,

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use carrot_lab::audit::{Audit as Found, audit, shipped_rewards};
-use carrot_lab::fit::load_models;
-use carrot_lab::{ModelFiles, Setup, Source};
+use carrot_lab::models::open_models;
+use carrot_lab::{Device, ModelFiles, Setup, Source};
 use clap::Args;
 
 use crate::failure::Failure;
@@ -38,7 +38,7 @@ impl Audit {
         let mut found = Vec::with_capacity(setups.len());
         for setup in &setups {
             output.note(&format!("auditing {}", setup.task.spec().name));
-            let mut models = load_models(&setup.models)?;
+            let mut models = open_models(setup, Device::Cpu)?;
             found.push(audit(setup, &mut models, self.episodes as usize, self.seed)?);
         }
         output.answer(&found, || found.iter().map(page).collect::<Vec<_>>().join("\n\n"))

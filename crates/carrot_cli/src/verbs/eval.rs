@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use carrot_lab::Device;
 use carrot_lab::evaluate::{Actor, evaluate};
-use carrot_lab::fit::load_models;
+use carrot_lab::models::open_models;
 use carrot_lab::saved::SavedRun;
 use clap::Args;
 use serde_json::json;
@@ -54,7 +55,7 @@ impl Eval {
         let spec = setup.scene.evaluation;
         let episodes = self.episodes.unwrap_or(spec.episodes) as usize;
         let seed = self.seed.unwrap_or(spec.seed);
-        let mut models = load_models(&setup.models)?;
+        let mut models = open_models(setup, Device::Cpu)?;
         let evaluation = evaluate(setup, &revision, &mut models, &actor, episodes, seed)?;
         let document = json!({
             "run": self.run,

@@ -45,7 +45,7 @@ pub(crate) struct Train {
     /// Updates between checkpoints; ten checkpoints in all without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint_every: Option<u64>,
-    /// A fitted reward model that terms may name; repeatable
+    /// A fitted reward model, or the folder of an image-text model, that terms may name; repeatable
     #[arg(long = "model", value_name = "NAME=FILE", value_parser = parse_model)]
     models: Vec<(String, PathBuf)>,
     /// Print the resolved scene and stop; nothing is written

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bevy_ecs::world::EntityWorldMut;
 use carrot_reward::expr::{Interval, Param, Unit};
-use carrot_reward::{AnyKind, Body, Graph, KindRegistry, RuleDoc, Scope, SignalRef, Transition};
+use carrot_reward::{AnyKind, Asked, Body, Graph, KindRegistry, RuleDoc, Scope, SignalRef, Transition};
 use carrot_scene::{NodeRef, Shape, Source, Syntax};
 use carrot_sim::SignalKind;
 use std::sync::Arc;
@@ -375,6 +375,9 @@ impl AnyKind for Shifted {
     }
     fn model(&self) -> Option<&str> {
         self.0.model()
+    }
+    fn asked(&self) -> Option<&Asked> {
+        self.0.asked()
     }
     fn reach(&self) -> Option<(Interval, &Unit)> {
         None

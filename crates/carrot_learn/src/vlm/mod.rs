@@ -12,10 +12,12 @@ mod transformer;
 mod weights;
 mod words;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use tch::Tensor;
 
+use crate::device::use_threads;
 use crate::params::Params;
 use crate::views::{View, read_f32};
 use crate::{Device, LearnError};
@@ -26,8 +28,28 @@ use towers::Towers;
 pub use train::{SmallVlm, VlmTrainer};
 use words::Words;
 
-/// Pictures and texts that go through a tower at a time.
-const BLOCK: usize = 64;
+/// Pictures that go through a tower at a time: always so many, so that a picture has the same embedding in any company.
+const BLOCK: usize = 8;
+
+const CONFIG: &str = "config.json";
+const PREPARATION: &str = "preprocessor_config.json";
+const TOKENIZER: &str = "tokenizer.json";
+const WEIGHTS: &str = "model.safetensors";
+/// The files of a model's folder; the second one may be missing.
+pub const VLM_FILES: [&str; 4] = [CONFIG, PREPARATION, TOKENIZER, WEIGHTS];
+
+/// What the files of a model's folder hold.
+#[derive(Debug, Clone, Copy)]
+pub struct VlmFiles<'a> {
+    /// `config.json`.
+    pub config: &'a [u8],
+    /// `preprocessor_config.json`.
+    pub preparation: Option<&'a [u8]>,
+    /// `tokenizer.json`.
+    pub tokenizer: &'a [u8],
+    /// `model.safetensors`.
+    pub weights: &'a [u8],
+}
 
 /// A model that places pictures and sentences in one space.
 #[derive(Debug)]
@@ -48,22 +70,40 @@ impl Vlm {
     /// # Errors
     /// When a file is missing, broken, or fits no other; the message names it.
     pub fn open(folder: &Path, device: Device) -> Result<Self, VlmError> {
-        let device = device.open()?;
-        let path = folder.join("config.json");
-        let config = TowersConfig::parse(&path, &read_text(&path)?)?;
-        let (towers, specs) = Towers::new(config);
-        let words = Words::open(&folder.join("tokenizer.json"), config)?;
-        let mut preparation = Preparation::of(config.family, config.image);
-        let path = folder.join("preprocessor_config.json");
-        if path.exists() {
-            preparation = preparation.parse(&path, &read_text(&path)?)?;
-        }
-        let path = folder.join("model.safetensors");
-        if !path.exists() {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read(&path).map_err(|error| VlmError::file(&path, error.to_string()))
+        };
+        if !folder.join(WEIGHTS).exists() {
             let message = "is missing; models published as `pytorch_model.bin` are not read, convert them";
-            return Err(VlmError::file(&path, message));
+            return Err(VlmError::file(&folder.join(WEIGHTS), message));
         }
-        let values = weights::read(&path, &specs)?;
+        let preparation = folder.join(PREPARATION).exists().then(|| read(PREPARATION)).transpose()?;
+        let files = VlmFiles {
+            config: &read(CONFIG)?,
+            preparation: preparation.as_deref(),
+            tokenizer: &read(TOKENIZER)?,
+            weights: &read(WEIGHTS)?,
+        };
+        Self::parse(folder, &files, device)
+    }
+
+    /// Reads a model from its files' contents; errors name them as if they lay in `folder`.
+    ///
+    /// # Errors
+    /// When a file is broken, or fits no other; the message names it.
+    pub fn parse(folder: &Path, files: &VlmFiles<'_>, device: Device) -> Result<Self, VlmError> {
+        let device = device.open()?;
+        let path = folder.join(CONFIG);
+        let config = TowersConfig::parse(&path, text(&path, files.config)?)?;
+        let (towers, specs) = Towers::new(config);
+        let words = Words::parse(&folder.join(TOKENIZER), files.tokenizer, config)?;
+        let mut preparation = Preparation::of(config.family, config.image);
+        if let Some(bytes) = files.preparation {
+            let path = folder.join(PREPARATION);
+            preparation = preparation.parse(&path, text(&path, bytes)?)?;
+        }
+        let values = weights::read(&folder.join(WEIGHTS), files.weights, &specs)?;
         let params = Params::with_values(specs, &values, device)?;
         let mut opened = Self { config, towers, params, preparation, words, device, logit: [1.0, 0.0] };
         opened.logit = opened.read_logit()?;
@@ -91,12 +131,21 @@ impl Vlm {
     /// When the buffer does not fit, or libtorch refuses.
     pub fn see(&self, bytes: &[u8], [height, width]: [usize; 2]) -> Result<Vec<f32>, VlmError> {
         let size = (height * width * 3).max(1);
-        let mut found = Vec::with_capacity(bytes.len() / size * self.config.embedding);
-        for block in bytes.chunks(size * BLOCK) {
-            let pictures = block.len() / size;
-            let pixels = self.preparation.apply(block, [pictures, height, width], self.device)?;
-            self.push(tch::no_grad(|| self.towers.see(&self.params, &pixels))?, pictures, &mut found)?;
+        let pictures = bytes.len() / size;
+        if pictures * size != bytes.len() {
+            return Err(VlmError::Pictures { given: bytes.len(), pictures, height, width });
         }
+        self.fix_threads();
+        let mut found = Vec::with_capacity(pictures.next_multiple_of(BLOCK) * self.config.embedding);
+        for block in bytes.chunks(size * BLOCK) {
+            let mut block = Cow::Borrowed(block);
+            if block.len() < size * BLOCK {
+                block.to_mut().resize(size * BLOCK, 0);
+            }
+            let pixels = self.preparation.apply(&block, [BLOCK, height, width], self.device)?;
+            self.push(tch::no_grad(|| self.towers.see(&self.params, &pixels))?, BLOCK, &mut found)?;
+        }
+        found.truncate(pictures * self.config.embedding);
         Ok(found)
     }
 
@@ -105,13 +154,26 @@ impl Vlm {
     /// # Errors
     /// When a text is too long, or libtorch refuses.
     pub fn read(&self, texts: &[&str]) -> Result<Vec<f32>, VlmError> {
+        self.fix_threads();
         let mut found = Vec::with_capacity(texts.len() * self.config.embedding);
-        for block in texts.chunks(BLOCK) {
-            let (tokens, width) = self.words.read(block)?;
-            let tokens = View::i64(&tokens, &[block.len() as i64, width as i64])?.copied(self.device)?;
-            self.push(tch::no_grad(|| self.towers.read(&self.params, &tokens))?, block.len(), &mut found)?;
+        for text in texts {
+            let (tokens, width) = self.words.read(&[text])?;
+            let tokens = View::i64(&tokens, &[1, width as i64])?.copied(self.device)?;
+            self.push(tch::no_grad(|| self.towers.read(&self.params, &tokens))?, 1, &mut found)?;
         }
         Ok(found)
+    }
+
+    /// Sums of libtorch's operators may depend on the number of threads.
+    fn fix_threads(&self) {
+        if self.device == tch::Device::Cpu {
+            use_threads(1);
+        }
+    }
+
+    /// What the model multiplies similarities with.
+    pub fn scale(&self) -> f32 {
+        self.logit[0]
     }
 
     /// What the model was taught to say of a similarity: the logit of a pair's fitting.
@@ -126,6 +188,6 @@ impl Vlm {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, VlmError> {
-    std::fs::read_to_string(path).map_err(|error| VlmError::file(path, error.to_string()))
+fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, VlmError> {
+    std::str::from_utf8(bytes).map_err(|error| VlmError::file(path, error.to_string()))
 }

@@ -12,10 +12,9 @@ use crate::parts::serialize;
 /// Values of all parameters in order, as `f32`.
 ///
 /// Tensors that no parameter names, such as buffers of position ids, are left out.
-pub(super) fn read(path: &Path, specs: &[ParamSpec]) -> Result<Vec<f32>, VlmError> {
+pub(super) fn read(path: &Path, bytes: &[u8], specs: &[ParamSpec]) -> Result<Vec<f32>, VlmError> {
     let refuse = |message: String| VlmError::file(path, message);
-    let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-    let tensors = SafeTensors::deserialize(&bytes)
+    let tensors = SafeTensors::deserialize(bytes)
         .map_err(|error| refuse(format!("is no safetensors file ({error}); download it again")))?;
     let mut found = Vec::with_capacity(specs.len());
     for spec in specs {

@@ -21,13 +21,6 @@ impl std::fmt::Debug for Words {
 }
 
 impl Words {
-    /// Reads a `tokenizer.json`.
-    pub(super) fn open(path: &Path, config: TowersConfig) -> Result<Self, VlmError> {
-        let refuse = |message: String| VlmError::file(path, message);
-        let text = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-        Self::parse(path, &text, config)
-    }
-
     /// Reads the bytes of a `tokenizer.json`.
     pub(super) fn parse(path: &Path, text: &[u8], config: TowersConfig) -> Result<Self, VlmError> {
         let refuse = |message: String| VlmError::file(path, message);

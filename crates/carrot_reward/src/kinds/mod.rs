@@ -12,6 +12,7 @@ mod threshold;
 mod time_penalty;
 mod tolerance;
 mod truth;
+mod vlm;
 
 pub use alive::Alive;
 pub use distance::Distance;
@@ -25,6 +26,7 @@ pub use threshold::Threshold;
 pub use time_penalty::TimePenalty;
 pub use tolerance::{Sigmoid, Tolerance};
 pub use truth::{Truth, TruthSource};
+pub use vlm::Vlm;
 
 use crate::kind::KindRegistry;
 
@@ -44,5 +46,6 @@ impl KindRegistry {
             .with::<Expr>()
             .with::<Truth>()
             .with::<Model>()
+            .with::<Vlm>()
     }
 }
