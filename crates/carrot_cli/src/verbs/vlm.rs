@@ -1,17 +1,18 @@
 //! `carrot vlm`: image-text models, which say how well a picture and a sentence fit.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use carrot_lab::Source;
 use carrot_lab::vlm::captions::Captions;
-use carrot_lab::vlm::train::{CaptionSkill, VlmPlan, VlmProgress, train_vlm};
+use carrot_lab::vlm::skill::{CaptionSkill, bench_vlm};
+use carrot_lab::vlm::train::{VlmPlan, VlmProgress, train_vlm};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::train::DeviceArg;
 use crate::failure::Failure;
-use crate::lookup::refused;
+use crate::lookup::{self, refused};
 use crate::output::Output;
 
 /// Image-text models.
@@ -19,6 +20,8 @@ use crate::output::Output;
 pub(crate) enum Vlm {
     /// Teach a small model to tell of pictures which sentences are true
     Train(Train),
+    /// Measure how well a model's answers agree with what is true of pictures of every task
+    Bench(Bench),
 }
 
 #[derive(Args)]
@@ -46,6 +49,7 @@ impl Vlm {
     pub(super) fn run(&self, output: &Output) -> Result<(), Failure> {
         match self {
             Self::Train(train) => train.run(output),
+            Self::Bench(bench) => bench.run(output),
         }
     }
 }
@@ -58,10 +62,7 @@ impl Train {
                 refused(&given, "the folder exists already", "choose another name or remove it").into()
             );
         }
-        let captions = match &self.captions {
-            Some(path) => Captions::read(&Source::read(path)?)?,
-            None => Captions::shipped()?,
-        };
+        let captions = captions(self.captions.as_deref())?;
         let plan =
             VlmPlan { steps: self.steps, pictures: self.pictures, seed: self.seed, ..VlmPlan::default() };
         let skills =
@@ -76,11 +77,73 @@ impl Train {
     }
 }
 
+fn captions(file: Option<&Path>) -> Result<Captions, Failure> {
+    Ok(match file {
+        Some(path) => Captions::read(&Source::read(path)?)?,
+        None => Captions::shipped()?,
+    })
+}
+
+/// `carrot vlm bench`
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  carrot vlm bench my_model\n  carrot vlm bench my_model --task CartPole-v1 --pictures 500\n\n\
+    `true` is the share of pictures of which the sentence is true. `taught` and `kept back` are areas under the ROC\n\
+    curve: the chance that a picture of which it is true is more like the sentence than one of which it is false, 0.5\n\
+    for a guess. The first sentence about a task says its goal; `success` is the same area against the task's own\n\
+    success, and `score` the rank correlation with its score."
+)]
+pub(crate) struct Bench {
+    /// Folder of the model, as published on hubs
+    model: PathBuf,
+    /// A task; repeatable, all without it
+    #[arg(long = "task", value_name = "TASK")]
+    tasks: Vec<String>,
+    /// File of captions (RON); those that come with Carrot without it
+    #[arg(long, value_name = "FILE")]
+    captions: Option<PathBuf>,
+    /// Pictures of each task
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pictures: usize,
+    /// Seed of the pictures; that of a training must be another one
+    #[arg(long, value_name = "N", default_value_t = 77)]
+    seed: u64,
+    /// Where tensors live
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceArg,
+}
+
+impl Bench {
+    fn run(&self, output: &Output) -> Result<(), Failure> {
+        let captions = captions(self.captions.as_deref())?;
+        let tasks = if self.tasks.is_empty() {
+            captions.tasks()
+        } else {
+            let found: Result<Vec<_>, _> = self.tasks.iter().map(|name| lookup::task(name)).collect();
+            found?;
+            self.tasks.iter().map(String::as_str).collect()
+        };
+        let mut on_task = |task: &str| output.note(&format!("looking at {task}"));
+        let device = self.device.into();
+        let skills =
+            bench_vlm(&self.model, &captions, &tasks, self.pictures, self.seed, device, &mut on_task)?;
+        output.answer(&json!({"model": self.model, "seed": self.seed, "skills": skills}), || table(&skills))
+    }
+}
+
 fn table(skills: &[CaptionSkill]) -> String {
-    let mut text =
-        format!("{:<26}{:<48}{:>7}{:>8}{:>11}\n", "task", "sentence", "true", "taught", "kept back");
-    for CaptionSkill { task, says, positives, taught, kept_back } in skills {
-        let _ = writeln!(text, "{task:<26}{says:<48}{positives:>7.2}{taught:>8.3}{kept_back:>11.3}");
+    let mut text = format!(
+        "{:<26}{:<48}{:>7}{:>8}{:>11}{:>9}{:>7}\n",
+        "task", "sentence", "true", "taught", "kept back", "success", "score"
+    );
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
+    for CaptionSkill { task, says, positives, taught, kept_back, truth } in skills {
+        let [taught, kept_back] = [*taught, *kept_back].map(number);
+        let (success, score) = truth.map_or_else(Default::default, |t| (number(t.auc), number(t.rank)));
+        let _ = writeln!(
+            text,
+            "{task:<26}{says:<48}{positives:>7.2}{taught:>8}{kept_back:>11}{success:>9}{score:>7}"
+        );
     }
     text
 }

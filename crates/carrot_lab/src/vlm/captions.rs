@@ -79,7 +79,7 @@ impl Captions {
         diagnostics.into_result(Some(Self(captions)))
     }
 
-    /// Indices of the captions about a task.
+    /// Indices of the captions about a task; the first one says its goal.
     pub fn of(&self, task: &str) -> Vec<usize> {
         (0..self.0.len()).filter(|&i| self.0[i].tasks.iter().any(|name| name == task)).collect()
     }

@@ -1,5 +1,8 @@
 //! Pictures and words: captions, and a small model that is taught them.
 
+pub mod agreement;
 pub mod captions;
 pub mod pictures;
+pub mod scorer;
+pub mod skill;
 pub mod train;

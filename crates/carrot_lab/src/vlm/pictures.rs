@@ -26,6 +26,8 @@ pub struct Shown {
     pub labels: Vec<Vec<Option<bool>>>,
     /// The task's own success at that step.
     pub success: Vec<bool>,
+    /// The task's own score at that step.
+    pub score: Vec<f32>,
 }
 
 /// A task that can be shown.
@@ -139,6 +141,7 @@ impl Show {
                 };
                 shown.labels.push(self.captions.iter().map(label).collect());
                 shown.success.push(env.rollout().success[t * ENVS + row]);
+                shown.score.push(env.rollout().score[t * ENVS + row]);
                 kept.push(frame);
             }
         }

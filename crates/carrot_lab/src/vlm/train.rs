@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use carrot_learn::Device;
 use carrot_learn::vlm::{SmallVlm, Vlm, VlmTrainer};
-use carrot_learn::{Device, auc};
 use carrot_render::{RenderConfig, Renderer};
 use carrot_sim::{RowKey, Stream};
 use serde::Serialize;
 
 use super::captions::Captions;
 use super::pictures::{Show, Shown};
+use super::skill::{CaptionSkill, skills};
 use crate::error::LabError;
 
 /// How a model is taught.
@@ -37,21 +38,6 @@ impl Default for VlmPlan {
 
 /// The shipped size: 64 pixels, about 2 million weights.
 pub const SIZE: SmallVlm = SmallVlm { image: 64, patch: 8, width: 160, layers: 4, context: 16 };
-
-/// How well a model tells when one sentence is true.
-#[derive(Debug, Clone, Serialize)]
-pub struct CaptionSkill {
-    /// Task.
-    pub task: String,
-    /// The first wording.
-    pub says: String,
-    /// Share of held-out pictures of which it is true.
-    pub positives: f64,
-    /// Area under the ROC curve over held-out pictures, for wordings that were taught.
-    pub taught: f64,
-    /// The same for wordings that were kept back.
-    pub kept_back: f64,
-}
 
 /// What training tells while it goes on.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +97,7 @@ pub fn train_vlm(
     trainer.save(folder)?;
     let model = Vlm::open(folder, device)?;
     let skills: Result<Vec<_>, LabError> =
-        albums.iter().map(|album| skills(&model, captions, album)).collect();
+        albums.iter().map(|album| skills(&model, captions, &album.show, &album.held_out)).collect();
     Ok(skills?.concat())
 }
 
@@ -192,35 +178,4 @@ fn elsewhere(captions: &Captions, albums: &[Album], album: &Album) -> Vec<Option
         albums.iter().any(|other| other.show.task() == task && other.show.family() == album.show.family())
     };
     captions.0.iter().map(|caption| (!caption.tasks.iter().any(is_kin)).then_some(false)).collect()
-}
-
-/// What a model tells of the held-out pictures of a task.
-fn skills(model: &Vlm, captions: &Captions, album: &Album) -> Result<Vec<CaptionSkill>, LabError> {
-    let seen = model.see(&album.held_out.pictures, [SIZE.image, SIZE.image])?;
-    let width = model.config().embedding;
-    let mut found = Vec::new();
-    for (column, caption) in album.show.captions().enumerate() {
-        let labels: Vec<Option<bool>> = album.held_out.labels.iter().map(|row| row[column]).collect();
-        let known: Vec<bool> = labels.iter().flatten().copied().collect();
-        let caption = &captions.0[caption];
-        let skill = |wordings: &[String]| -> Result<f64, LabError> {
-            let texts: Vec<&str> = wordings.iter().map(String::as_str).collect();
-            let mut sum = 0.0;
-            for words in model.read(&texts)?.chunks_exact(width) {
-                let scores = seen.chunks_exact(width).zip(&labels).filter(|(_, label)| label.is_some());
-                let scores: Vec<f32> =
-                    scores.map(|(seen, _)| seen.iter().zip(words).map(|(a, b)| a * b).sum()).collect();
-                sum += auc(&scores, &known).unwrap_or(f64::NAN);
-            }
-            Ok(sum / texts.len() as f64)
-        };
-        found.push(CaptionSkill {
-            task: album.show.task().into(),
-            says: caption.say[0].clone(),
-            positives: known.iter().filter(|label| **label).count() as f64 / known.len().max(1) as f64,
-            taught: skill(&caption.say)?,
-            kept_back: skill(&caption.ask)?,
-        });
-    }
-    Ok(found)
 }
