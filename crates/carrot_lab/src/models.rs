@@ -45,13 +45,18 @@ pub(crate) fn keep_models(models: &ModelFiles, root: &Path) -> Result<(), LabErr
             keep(path, &folder.join(format!("{name}.model")))?;
             continue;
         }
-        let own = folder.join(format!("{name}.vlm"));
-        create(&own)?;
-        for file in VLM_FILES.iter().filter(|file| path.join(file).exists()) {
-            keep(&path.join(file), &own.join(file))?;
-        }
+        keep_vlm(path, &folder.join(format!("{name}.vlm")))?;
     }
     Ok(())
+}
+
+/// Keeps the files of an image-text model in a folder of their own.
+pub(crate) fn keep_vlm(folder: &Path, own: &Path) -> Result<(), LabError> {
+    create(own)?;
+    VLM_FILES
+        .iter()
+        .filter(|file| folder.join(file).exists())
+        .try_for_each(|file| keep(&folder.join(file), &own.join(file)))
 }
 
 /// Copies a file; published models are large, so it is linked where that can be.

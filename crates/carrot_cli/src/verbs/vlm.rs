@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use carrot_lab::Source;
 use carrot_lab::vlm::captions::Captions;
+use carrot_lab::vlm::import::import_vlm;
 use carrot_lab::vlm::skill::{CaptionSkill, bench_vlm};
 use carrot_lab::vlm::train::{VlmPlan, VlmProgress, train_vlm};
 use clap::{Args, Subcommand};
@@ -20,6 +21,8 @@ use crate::output::Output;
 pub(crate) enum Vlm {
     /// Teach a small model to tell of pictures which sentences are true
     Train(Train),
+    /// Take in a model as hubs publish it: check it, and keep the files that are needed
+    Import(Import),
     /// Measure how well a model's answers agree with what is true of pictures of every task
     Bench(Bench),
 }
@@ -49,6 +52,7 @@ impl Vlm {
     pub(super) fn run(&self, output: &Output) -> Result<(), Failure> {
         match self {
             Self::Train(train) => train.run(output),
+            Self::Import(import) => import.run(output),
             Self::Bench(bench) => bench.run(output),
         }
     }
@@ -56,12 +60,7 @@ impl Vlm {
 
 impl Train {
     fn run(&self, output: &Output) -> Result<(), Failure> {
-        if self.out.exists() {
-            let given = self.out.display().to_string();
-            return Err(
-                refused(&given, "the folder exists already", "choose another name or remove it").into()
-            );
-        }
+        must_be_new(&self.out)?;
         let captions = captions(self.captions.as_deref())?;
         let plan =
             VlmPlan { steps: self.steps, pictures: self.pictures, seed: self.seed, ..VlmPlan::default() };
@@ -77,11 +76,52 @@ impl Train {
     }
 }
 
+fn must_be_new(folder: &Path) -> Result<(), Failure> {
+    if folder.exists() {
+        let given = folder.display().to_string();
+        return Err(refused(&given, "the folder exists already", "choose another name or remove it").into());
+    }
+    Ok(())
+}
+
 fn captions(file: Option<&Path>) -> Result<Captions, Failure> {
     Ok(match file {
         Some(path) => Captions::read(&Source::read(path)?)?,
         None => Captions::shipped()?,
     })
+}
+
+/// `carrot vlm import`
+#[derive(Args)]
+#[command(after_help = "Example:\n  carrot vlm import clip-vit-base-patch32 models/clip\n  \
+    carrot train my_scene.ron --model clip=models/clip\n\n\
+    The folder is a clone or a download of a CLIP or SigLIP model: config.json, model.safetensors, tokenizer.json and,\n\
+    where there is one, preprocessor_config.json. Nothing is downloaded.")]
+pub(crate) struct Import {
+    /// The folder as published
+    folder: PathBuf,
+    /// A new folder for the files that are needed
+    out: PathBuf,
+}
+
+impl Import {
+    fn run(&self, output: &Output) -> Result<(), Failure> {
+        must_be_new(&self.out)?;
+        let card = import_vlm(&self.folder, &self.out)?;
+        output.answer(&json!({"model": self.out, "card": card}), || {
+            format!(
+                "{:?} with {:.1} million weights ({:.1} MB): pictures of {} pixels, prompts up to {} tokens, \
+                 embeddings of {} numbers; in {}\n",
+                card.family,
+                card.weights as f64 / 1e6,
+                card.bytes as f64 / 1e6,
+                card.image,
+                card.context,
+                card.embedding,
+                self.out.display()
+            )
+        })
+    }
 }
 
 /// `carrot vlm bench`

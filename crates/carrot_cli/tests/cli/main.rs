@@ -5,6 +5,7 @@ mod kills;
 mod mistakes;
 mod runs;
 mod scenarios;
+mod vlm;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -7,10 +7,12 @@
 mod clock;
 pub mod learn;
 pub mod peers;
+pub mod pictures;
 mod spread;
 pub mod step;
 pub mod table;
 mod terms;
+pub mod turns;
 
 pub use spread::{Lead, Spread, Window};
 pub use terms::four_terms;

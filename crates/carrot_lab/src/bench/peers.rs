@@ -32,6 +32,9 @@ pub struct PeerCase {
     /// The robot that must take the place of the task's hand to be compared.
     #[serde(default)]
     pub robot: Option<String>,
+    /// Side of the pictures that it draws, in pixels.
+    #[serde(default)]
+    pub size: Option<u32>,
     /// Name of the peer.
     pub peer: String,
     /// Virtual environment.
@@ -64,6 +67,9 @@ pub struct Peers {
     pub step: Vec<PeerCase>,
     /// Learners.
     pub learn: Vec<PeerCase>,
+    /// Envs to draw.
+    #[serde(default)]
+    pub pictures: Vec<PeerCase>,
     #[serde(skip)]
     root: PathBuf,
 }

@@ -110,7 +110,8 @@ fn a_peer_that_hangs_is_given_up_and_ended() {
 
 #[test]
 fn steps_are_measured_in_turn_with_peers() {
-    use crate::bench::step::{NONE, Outcome, StepCase, StepPlan, measure_task};
+    use crate::bench::step::{NONE, StepCase, measure_task};
+    use crate::bench::turns::{Outcome, Plan};
     let cases = [
         case("fake", "window", r#"{"envs": 4}"#),
         case("nowhere", "window", "{}"),
@@ -120,7 +121,7 @@ fn steps_are_measured_in_turn_with_peers() {
     let peers = Peers::open(folder.path()).unwrap();
     let own =
         StepCase { task: "CartPole-v1".into(), robot: None, reward: NONE.into(), num_envs: 16, shards: 1 };
-    let plan = StepPlan { turns: 3, window_secs: 0.01 };
+    let plan = Plan { turns: 3, window_secs: 0.01 };
     let found = measure_task(&[own], Some(&peers), &plan, &mut |_| ()).unwrap();
     let [well, absent, dead] = found.peers.as_slice() else { panic!("{:?}", found.peers) };
     let Outcome::Measured { rates, leads } = &well.outcome else { panic!("{well:?}") };

@@ -6,8 +6,9 @@ use carrot_sim::{RowKey, VecEnv, VecEnvConfig, random_action};
 use serde::Serialize;
 
 use super::clock::{Clock, OneCore};
-use super::peers::{Peer, PeerCase, PeerError, Peers};
-use super::{Lead, Spread, Window, four_terms};
+use super::peers::Peers;
+use super::turns::{Guest, PeerRates, Plan, Rates};
+use super::{Window, four_terms};
 use crate::error::LabError;
 use crate::setup::{ModelFiles, Setup};
 
@@ -52,15 +53,6 @@ pub(super) fn subject(task: &str, robot: Option<&str>) -> String {
     robot.map_or_else(|| task.into(), |robot| format!("{task} with {robot}"))
 }
 
-/// How it is measured.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct StepPlan {
-    /// Turns; each party has one window in each.
-    pub turns: usize,
-    /// Seconds per window.
-    pub window_secs: f64,
-}
-
 /// All that was measured on one task.
 #[derive(Debug, Clone, Serialize)]
 pub struct TaskRates {
@@ -81,68 +73,6 @@ pub struct OwnRates {
     pub rates: Rates,
 }
 
-/// The part of a peer.
-#[derive(Debug, Clone, Serialize)]
-pub struct PeerRates {
-    /// Its name.
-    pub peer: String,
-    /// Envs in its batch.
-    pub num_envs: Option<u64>,
-    /// Versions of what it is made of.
-    pub versions: String,
-    /// How fast it was, or why that is not known.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-}
-
-/// How fast a peer was, or why that is not known.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "snake_case", tag = "outcome")]
-pub enum Outcome {
-    /// It was measured.
-    Measured {
-        /// How fast it was.
-        rates: Rates,
-        /// How far Carrot is ahead on one core, by reward.
-        leads: Vec<(String, Lead)>,
-    },
-    /// It is not there.
-    NotInstalled {
-        /// What is missing.
-        why: String,
-    },
-    /// It went wrong.
-    Failed {
-        /// Why.
-        why: String,
-    },
-}
-
-/// Windows, and what they say.
-#[derive(Debug, Clone, Serialize)]
-pub struct Rates {
-    /// Env steps per second.
-    pub per_sec: Spread,
-    /// Env steps per second of CPU time.
-    pub per_cpu_sec: Spread,
-    /// The windows, turn by turn.
-    pub windows: Vec<Window>,
-}
-
-impl Rates {
-    fn of(windows: Vec<Window>) -> Option<Self> {
-        let per_sec = Spread::of(windows.iter().map(Window::rate))?;
-        let per_cpu_sec = Spread::of(windows.iter().map(Window::cpu_rate))?;
-        Some(Self { per_sec, per_cpu_sec, windows })
-    }
-
-    fn lead(&self, peer: &Self) -> Option<Lead> {
-        let pairs = self.windows.iter().zip(&peer.windows);
-        let ratios = pairs.map(|(own, peer)| (own.rate() / peer.rate(), own.cpu_rate() / peer.cpu_rate()));
-        Lead::of(&ratios.collect::<Vec<_>>())
-    }
-}
-
 /// Measures cases of one subject: those with one shard on one core, in turn with the peers of that task, then
 /// those with more.
 ///
@@ -151,7 +81,7 @@ impl Rates {
 pub fn measure_task(
     cases: &[StepCase],
     peers: Option<&Peers>,
-    plan: &StepPlan,
+    plan: &Plan,
     on_party: &mut dyn FnMut(&str),
 ) -> Result<TaskRates, LabError> {
     let task = cases.first().map(StepCase::subject).unwrap_or_default();
@@ -170,7 +100,7 @@ fn take_turns(
     task: &str,
     cases: &[&StepCase],
     peers: Option<&Peers>,
-    plan: &StepPlan,
+    plan: &Plan,
     on_party: &mut dyn FnMut(&str),
 ) -> Result<(Vec<OwnRates>, Vec<PeerRates>), LabError> {
     let mut steppers = Vec::with_capacity(cases.len());
@@ -193,44 +123,9 @@ fn take_turns(
         Some(OwnRates { case: case.clone(), rates: Rates::of(windows)? })
     });
     let own: Vec<OwnRates> = rated.collect();
-    let peers = guests.into_iter().map(|guest| guest.rates(&own)).collect();
+    let by_reward: Vec<_> = own.iter().map(|own| (own.case.reward.as_str(), &own.rates)).collect();
+    let peers = guests.into_iter().map(|guest| guest.rates(&by_reward)).collect();
     Ok((own, peers))
-}
-
-/// A peer that takes part for as long as it answers.
-struct Guest<'a> {
-    case: &'a PeerCase,
-    peer: Result<Peer, PeerError>,
-    windows: Vec<Window>,
-}
-
-impl<'a> Guest<'a> {
-    fn new(peers: &Peers, case: &'a PeerCase) -> Self {
-        Self { case, peer: peers.start(case), windows: Vec::new() }
-    }
-
-    fn window(&mut self, secs: f64) {
-        if let Ok(peer) = &mut self.peer {
-            match peer.window(secs) {
-                Ok(window) => self.windows.push(window),
-                Err(error) => self.peer = Err(error),
-            }
-        }
-    }
-
-    fn rates(self, own: &[OwnRates]) -> PeerRates {
-        let versions = self.peer.as_ref().map(|peer| peer.versions.clone()).unwrap_or_default();
-        let outcome = match (self.peer, Rates::of(self.windows)) {
-            (Err(PeerError::NotInstalled(why)), _) => Outcome::NotInstalled { why },
-            (Err(error), _) => Outcome::Failed { why: error.to_string() },
-            (Ok(_), None) => Outcome::Failed { why: "there was no turn".into() },
-            (Ok(_), Some(rates)) => {
-                let lead = |own: &OwnRates| Some((own.case.reward.clone(), own.rates.lead(&rates)?));
-                Outcome::Measured { leads: own.iter().filter_map(lead).collect(), rates }
-            }
-        };
-        PeerRates { peer: self.case.peer.clone(), num_envs: self.case.envs(), versions, outcome }
-    }
 }
 
 /// A batch under random actions; autoreset, observations and, with a reward, raw columns, ledger and finalise
@@ -320,7 +215,7 @@ mod tests {
     #[test]
     fn every_reward_is_measured_in_every_turn() {
         let cases = [case(NONE, 1), case(FOUR_TERMS, 1), case("sparse", 2)];
-        let plan = StepPlan { turns: 2, window_secs: 0.01 };
+        let plan = Plan { turns: 2, window_secs: 0.01 };
         let mut parties = Vec::new();
         let found = measure_task(&cases, None, &plan, &mut |party| parties.push(party.to_string()));
         let found = found.unwrap();
@@ -335,7 +230,7 @@ mod tests {
 
     #[test]
     fn an_unknown_reward_is_a_mistake() {
-        let plan = StepPlan { turns: 1, window_secs: 0.01 };
+        let plan = Plan { turns: 1, window_secs: 0.01 };
         let error = measure_task(&[case("shapd", 1)], None, &plan, &mut |_| ()).unwrap_err();
         assert!(error.to_string().contains("shaped"), "{error}");
     }

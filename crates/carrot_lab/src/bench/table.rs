@@ -1,7 +1,9 @@
 //! Measurements as tables: cells of text, and Markdown.
 
 use super::learn::{TaskTrainings, Training};
-use super::step::{Outcome, Rates, TaskRates};
+use super::pictures::PictureRates;
+use super::step::TaskRates;
+use super::turns::{Outcome, Rates};
 use super::{Lead, Spread};
 
 /// Where there is nothing to tell.
@@ -59,6 +61,37 @@ impl Table {
             }
         }
         Self::padded(headings, rows)
+    }
+
+    /// Pictures of tasks: Carrot's row first, then the peers'.
+    pub fn of_pictures(found: &[PictureRates]) -> Self {
+        let headings = [
+            "task",
+            "pixels",
+            "drawn by",
+            "pictures/s (slowest to fastest)",
+            "per CPU second",
+            "Carrot is ahead by",
+        ]
+        .map(String::from);
+        let mut rows = Vec::new();
+        for PictureRates { task, size, adapter, own, peers } in found {
+            let start = |who: String| vec![task.clone(), size.to_string(), who];
+            rows.push([start(format!("Carrot ({adapter})")), rate_cells(own).into()].concat());
+            for peer in peers {
+                let mut row = start(with_versions(&peer.peer, &peer.versions));
+                match &peer.outcome {
+                    Outcome::Measured { rates, leads } => {
+                        row.extend(rate_cells(rates));
+                        row.extend(leads.iter().map(|(_, lead)| lead_cell(lead, false)));
+                    }
+                    Outcome::NotInstalled { why } => row.push(format!("not installed: {why}")),
+                    Outcome::Failed { why } => row.push(why.clone()),
+                }
+                rows.push(row);
+            }
+        }
+        Self::padded(headings.into(), rows)
     }
 
     /// Trainings of tasks.
@@ -166,7 +199,8 @@ mod tests {
     use super::*;
     use crate::bench::Window;
     use crate::bench::learn::PeerTrainings;
-    use crate::bench::step::{OwnRates, PeerRates, StepCase};
+    use crate::bench::step::{OwnRates, StepCase};
+    use crate::bench::turns::PeerRates;
 
     fn rates(per_sec: f64) -> Rates {
         let spread = Spread { median: per_sec, min: 0.5 * per_sec, max: 2.0 * per_sec };

@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod captions;
+pub mod import;
 pub mod pictures;
 pub mod scorer;
 pub mod skill;

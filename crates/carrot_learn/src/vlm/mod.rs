@@ -18,7 +18,7 @@ use std::path::Path;
 use tch::Tensor;
 
 use crate::device::use_threads;
-use crate::params::Params;
+use crate::params::{ParamSpec, Params};
 use crate::views::{View, read_f32};
 use crate::{Device, LearnError};
 pub use config::{Family, Gelu, Stack, TowersConfig};
@@ -118,6 +118,11 @@ impl Vlm {
             read_f32(x, &mut value).map(|()| value[0])
         };
         Ok([number(&scale)?, bias.as_ref().map_or(Ok(0.0), number)?])
+    }
+
+    /// Number of its weights.
+    pub fn weights(&self) -> usize {
+        self.params.specs().iter().map(ParamSpec::len).sum()
     }
 
     /// How its towers are built.

@@ -1,6 +1,7 @@
 //! `carrot bench`: speed, alone or beside peers.
 
 mod learn;
+mod pictures;
 mod step;
 
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use carrot_lab::LabError;
 use carrot_lab::bench::peers::Peers;
 use carrot_lab::bench::table::Table;
+use carrot_lab::bench::turns::Plan;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -31,6 +33,13 @@ pub(crate) enum Bench {
     #[command(after_help = "Examples:\n  carrot bench learn --task CartPole-v1\n  \
         carrot bench learn --peers benches/peers --markdown learn.md")]
     Learn(learn::Learn),
+    /// Pictures per second, from drawings in memory to bytes in memory
+    ///
+    /// Everything is measured on one core, in turn with the peers of the task. A software renderer keeps to one thread
+    /// with LP_NUM_THREADS=1.
+    #[command(after_help = "Examples:\n  LP_NUM_THREADS=1 carrot bench pictures --peers benches/peers\n  \
+        carrot bench pictures --task Reach --size 128")]
+    Pictures(pictures::Pictures),
 }
 
 impl Bench {
@@ -38,8 +47,31 @@ impl Bench {
         match self {
             Self::Step(step) => step.run(output),
             Self::Learn(learn) => learn.run(output),
+            Self::Pictures(pictures) => pictures.run(output),
         }
     }
+}
+
+/// How often and how long.
+#[derive(Args)]
+struct Turns {
+    /// Turns, of which the median is told; 5
+    #[arg(long, value_name = "N", default_value_t = 5, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    turns: u32,
+    /// Seconds of each party in a turn; 1
+    #[arg(long, default_value_t = 1.0, hide_default_value = true, value_parser = parse_secs)]
+    secs: f64,
+}
+
+impl Turns {
+    fn plan(&self) -> Plan {
+        Plan { turns: self.turns as usize, window_secs: self.secs }
+    }
+}
+
+fn parse_secs(text: &str) -> Result<f64, String> {
+    let secs = text.parse::<f64>().ok().filter(|secs| (0.01..=600.0).contains(secs));
+    secs.ok_or_else(|| "expected seconds from 0.01 to 600".into())
 }
 
 /// Beside whom, and where the answer goes.

@@ -1,11 +1,11 @@
 //! `carrot bench step`: which tasks, batches and rewards are stepped.
 
-use carrot_lab::bench::step::{FOUR_TERMS, NONE, StepCase, StepPlan, TaskRates, measure_task};
+use carrot_lab::bench::step::{FOUR_TERMS, NONE, StepCase, TaskRates, measure_task};
 use carrot_lab::bench::table::Table;
 use carrot_sim::TaskSpec;
 use clap::Args;
 
-use super::Company;
+use super::{Company, Turns};
 use crate::failure::Failure;
 use crate::lookup;
 use crate::output::Output;
@@ -39,12 +39,8 @@ pub(crate) struct Step {
     /// none, four-terms, or a reward of the task; may be given several times
     #[arg(long, value_name = "NAME")]
     reward: Vec<String>,
-    /// Turns, of which the median is told; 5
-    #[arg(long, value_name = "N", default_value_t = 5, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    turns: u32,
-    /// Seconds of each party in a turn; 1
-    #[arg(long, default_value_t = 1.0, hide_default_value = true, value_parser = parse_secs)]
-    secs: f64,
+    #[command(flatten)]
+    turns: Turns,
     #[command(flatten)]
     company: Company,
 }
@@ -53,7 +49,7 @@ impl Step {
     pub(super) fn run(&self, output: &Output) -> Result<(), Failure> {
         let cases = self.cases()?;
         let peers = self.company.peers()?;
-        let plan = StepPlan { turns: self.turns as usize, window_secs: self.secs };
+        let plan = self.turns.plan();
         let mut found: Vec<TaskRates> = Vec::with_capacity(cases.len());
         for (index, cases_of_task) in cases.iter().enumerate() {
             let mut note = |party: &str| output.note(&format!("[{}/{}] {party}", index + 1, cases.len()));
@@ -115,11 +111,6 @@ fn has_physics(spec: &TaskSpec) -> bool {
 /// Rewards that can be measured.
 fn reward_names(spec: &TaskSpec) -> Vec<&str> {
     [NONE, FOUR_TERMS].into_iter().chain(spec.rewards.iter().map(|reward| reward.name)).collect()
-}
-
-fn parse_secs(text: &str) -> Result<f64, String> {
-    let secs = text.parse::<f64>().ok().filter(|secs| (0.01..=600.0).contains(secs));
-    secs.ok_or_else(|| "expected seconds from 0.01 to 600".into())
 }
 
 #[cfg(test)]
