@@ -9,6 +9,7 @@ mod ledger;
 mod machines;
 mod optima;
 mod parity;
+mod preferences;
 mod replay;
 mod rescoring;
 mod scenario_mistakes;

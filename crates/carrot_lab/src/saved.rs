@@ -142,7 +142,7 @@ pub fn check_setup(setup: &Setup) -> Result<(), LabError> {
     const ROWS: usize = 2;
     let revision = Revision::initial(&setup.graphs);
     let config = VecEnvConfig { num_envs: ROWS, num_steps: 1, shards: 1, ..setup.batch() };
-    let mut models = load_models(&setup.models)?;
+    let mut models = load_models(setup)?;
     let mut env = setup.build(config, &revision)?;
     let space = &setup.task.spec().action;
     let mut actions = vec![0.0; ROWS * space.width()];

@@ -11,6 +11,7 @@ use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
 use carrot_tasks::BuiltTask;
 
 use crate::error::LabError;
+use crate::preference::{PreferenceConfig, model_name};
 use crate::randomisation::randomise;
 use crate::scenario::{Perturbations, Timeline, read_perturbations};
 
@@ -36,6 +37,10 @@ pub struct Setup {
     pub farmed_by: Option<&'static str>,
     /// Reward models by name.
     pub models: ModelFiles,
+    /// A reward network that is fitted to preferences beside the training.
+    pub preferences: Option<PreferenceConfig>,
+    /// The run that the scene lies in, if it is one's.
+    pub run: Option<PathBuf>,
     /// Files beside the scene that the task was built from, by path.
     pub files: BTreeMap<String, Vec<u8>>,
     /// What happens to every row within an episode.
@@ -47,8 +52,17 @@ const FILES: &str = "files";
 
 /// Where the files that a scene names lie: beside it, and in a run in a folder of their own.
 pub(crate) fn folder_of(scene: &Source) -> PathBuf {
-    let beside = Path::new(scene.name()).parent().unwrap_or(Path::new(""));
-    if beside.join("meta.json").is_file() { beside.join(FILES) } else { beside.to_owned() }
+    run_of(scene).map_or_else(|| beside(scene).to_owned(), |run| run.join(FILES))
+}
+
+/// The run that a scene lies in.
+fn run_of(scene: &Source) -> Option<PathBuf> {
+    let folder = beside(scene);
+    folder.join("meta.json").is_file().then(|| folder.to_owned())
+}
+
+fn beside(scene: &Source) -> &Path {
+    Path::new(scene.name()).parent().unwrap_or(Path::new(""))
 }
 
 impl Setup {
@@ -76,13 +90,22 @@ impl Setup {
             Some(node) => randomise(task, node, &mut diagnostics),
             None => task,
         };
-        let names: Vec<String> = models.keys().cloned().collect();
+        let fitted = scene.preferences.as_ref().and_then(model_name);
+        let names: Vec<String> = models.keys().cloned().chain(fitted.clone()).collect();
         let trained = Some(("reward".to_string(), scene.reward.clone()));
         let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
         let rewards: Vec<(String, NodeRef)> = trained.into_iter().chain(shadows).collect();
         let kinds = KindRegistry::standard();
         let (task, graphs) = read_rewards(task, &rewards, &names, &kinds, &mut diagnostics);
         let reward = reward_name(&scene.reward);
+        let preferences = scene.preferences.as_ref().and_then(|node| {
+            if let Some(name) = fitted.as_ref().filter(|name| models.contains_key(*name)) {
+                let help = "give the network that is fitted here another name";
+                diagnostics.error(&node.head(), format!("a reward model `{name}` is given already"), "", help);
+            }
+            let num_steps = scene.batch.num_steps as usize;
+            PreferenceConfig::read(node, task.as_ref(), &graphs, num_steps, &mut diagnostics)
+        });
         if let (Some(learner), Some(graph)) = (&learner, graphs.first()) {
             graph.check_gamma(learner.gamma(), &mut diagnostics);
             if let Err(error) = learner.check_task(task.as_ref(), graph) {
@@ -115,6 +138,8 @@ impl Setup {
             reward,
             farmed_by,
             models,
+            preferences,
+            run: run_of(source),
             files,
             perturbations,
         });
@@ -131,9 +156,20 @@ impl Setup {
             num_steps: batch.num_steps as usize,
             shards: batch.shards.map_or(cores, |s| s as usize).min(batch.num_envs as usize),
             seed: batch.seed,
-            keep_signals: recorded || !self.models.is_empty() || self.learner.keeps_signals(),
+            keep_signals: recorded || self.has_models() || self.learner.keeps_signals(),
             autoreset: true,
         }
+    }
+
+    /// Whether rewards may read models.
+    fn has_models(&self) -> bool {
+        !self.models.is_empty() || self.preferences.is_some()
+    }
+
+    /// Names of the models that rewards may read.
+    pub(crate) fn model_names(&self) -> Vec<String> {
+        let fitted = self.preferences.iter().map(|config| config.model.clone());
+        self.models.keys().cloned().chain(fitted).collect()
     }
 
     /// Keeps the scene's files with a run, so that it can be resumed and scored again anywhere.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LabError;
 use crate::metrics;
+use crate::preference::{News, Preferences};
 use crate::recorder::EpisodeRecorder;
 use crate::setup::Setup;
 
@@ -22,6 +23,7 @@ pub struct Trainer {
     env: VecEnv,
     learner: Box<dyn Learner>,
     models: RewardModels,
+    preferences: Option<Preferences>,
     ledger: Ledger,
     actions: Vec<f32>,
     state: State,
@@ -50,6 +52,8 @@ pub struct UpdateReport {
     pub episodes: Vec<Episode>,
     /// Faults contained.
     pub faults: Vec<Fault>,
+    /// What came of preferences.
+    pub preferences: Option<News>,
 }
 
 impl Trainer {
@@ -60,7 +64,14 @@ impl Trainer {
     pub fn new(setup: Setup, device: Device) -> Result<Self, LabError> {
         let config = setup.batch();
         let revision = Revision::initial(&setup.graphs);
-        let models = crate::fit::load_models(&setup.models)?;
+        let mut models = crate::fit::load_models(&setup)?;
+        let preferences = match &setup.preferences {
+            Some(preferences) => Some(Preferences::new(preferences.clone(), config.seed)?),
+            None => None,
+        };
+        if let Some(own) = &preferences {
+            models.insert(own.config().model.clone(), own.model());
+        }
         let revision = models.iter().fold(revision, |revision, (name, model)| Revision {
             number: 0,
             ..revision.with_model(&setup.graphs, name, model.version(), 0)
@@ -81,7 +92,7 @@ impl Trainer {
         };
         let ledger = Ledger::new(&setup.graphs, config.num_steps, config.num_envs);
         let actions = vec![0.0; config.num_envs * spec.action.width()];
-        Ok(Self { setup, env, learner, models, ledger, actions, state })
+        Ok(Self { setup, env, learner, models, preferences, ledger, actions, state })
     }
 
     /// The setup.
@@ -102,6 +113,28 @@ impl Trainer {
     /// The revision in force.
     pub fn revision(&self) -> &Revision {
         &self.state.revision
+    }
+
+    /// Pairs and answers of the reward network that is fitted beside the agent.
+    pub fn preferences(&self) -> Option<&Preferences> {
+        self.preferences.as_ref()
+    }
+
+    /// The same, to answer.
+    pub fn preferences_mut(&mut self) -> Option<&mut Preferences> {
+        self.preferences.as_mut()
+    }
+
+    /// The models that reward now.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn reward_models(&self) -> Result<RewardModels, LabError> {
+        let mut models = crate::fit::load_models(&self.setup)?;
+        if let Some(own) = &self.preferences {
+            models.insert(own.config().model.clone(), own.model());
+        }
+        Ok(models)
     }
 
     /// The learner.
@@ -176,13 +209,26 @@ impl Trainer {
             revision: &revision.graphs[0],
             number: revision.number,
         })?;
+        let news = match &mut self.preferences {
+            Some(own) => Some(own.after_rollout(rollout, &self.ledger, self.state.env_steps)?),
+            None => None,
+        };
         self.state.env_steps += (rollout.filled * rollout.num_envs) as u64;
         self.state.update += 1;
         let spec = self.setup.task.spec();
         let mut values =
             metrics::collect(spec, graphs, &self.ledger, rollout, &ended, &self.state.window, &scalars);
         let view = carrot_reward::RolloutView::new(rollout);
-        let next = revision.after(graphs, &view, self.state.env_steps);
+        let mut next = revision.after(graphs, &view, self.state.env_steps);
+        if let Some(own) = &self.preferences {
+            values.extend(own.scalars().into_iter().map(|(tag, value)| (tag.to_string(), value)));
+            if let Some(net) = news.as_ref().and_then(|news| news.published.as_ref()) {
+                let (name, env_steps) = (&own.config().model, self.state.env_steps);
+                next = next.with_model(graphs, name, net.version(), env_steps);
+                next.number = self.state.revision.number + 1;
+                self.models.insert(name.clone(), own.model());
+            }
+        }
         let faults = self.env.take_faults();
         self.state.faults += faults.len() as u64;
         values.insert("health/faults".into(), self.state.faults as f64);
@@ -193,7 +239,7 @@ impl Trainer {
         }
         self.state.revision = next;
         let metrics = MetricsRow { env_steps: self.state.env_steps, update: self.state.update, values };
-        Ok(UpdateReport { metrics, revision: revised, episodes, faults })
+        Ok(UpdateReport { metrics, revision: revised, episodes, faults, preferences: news })
     }
 
     /// Fills a rollout with the policy's steps.
@@ -220,6 +266,9 @@ impl Trainer {
     /// When a row's state cannot be written.
     pub fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, LabError> {
         let mut parts = self.learner.save()?;
+        if let Some(own) = &self.preferences {
+            own.save(&mut parts)?;
+        }
         let state = (&self.state, self.env.save()?, self.env.clipped());
         parts.insert(STATE.into(), postcard::to_stdvec(&state).map_err(part_error)?);
         Ok(parts)
@@ -235,6 +284,10 @@ impl Trainer {
         let (state, rows, clipped): (State, carrot_sim::BatchSnapshot, u64) =
             postcard::from_bytes(bytes).map_err(part_error)?;
         self.learner.load(parts)?;
+        if let Some(own) = &mut self.preferences {
+            own.load(parts)?;
+            self.models.insert(own.config().model.clone(), own.model());
+        }
         self.env.load(&rows)?;
         self.env.set_clipped(clipped);
         self.env.shards_mut().iter_mut().for_each(|shard| project(&state.revision, shard));

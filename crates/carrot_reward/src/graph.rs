@@ -139,12 +139,13 @@ impl Graph {
         self.top.iter().map(|&i| self.nodes[i].name.as_str()).collect()
     }
 
-    /// Names of the models that fill columns of this graph, with the column of each.
-    pub fn models(&self) -> Vec<(&str, usize)> {
+    /// Names of the models that fill columns of this graph, with the node and the column of each.
+    pub fn models(&self) -> Vec<(&str, usize, usize)> {
         self.nodes
             .iter()
-            .filter_map(|node| match &node.body {
-                Body::Term(kind, slots) => kind.model().map(|name| (name, slots.now)),
+            .enumerate()
+            .filter_map(|(index, node)| match &node.body {
+                Body::Term(kind, slots) => kind.model().map(|name| (name, index, slots.now)),
                 Body::Combine(..) => None,
             })
             .collect()

@@ -6,11 +6,26 @@ use carrot_sim::{Rollout, SignalCatalog};
 
 use crate::error::RewardError;
 use crate::graph::Graph;
+use crate::revision::Revision;
 
 /// A published reward network. The network that is being trained is another object until it is published.
 pub trait RewardModel: Send {
-    /// Version of the published weights; it is recorded with every step that they score.
+    /// Newest version of the published weights; it is recorded with every step that they score. 0 is for a network
+    /// of which nothing is published yet: it leaves NaN, which counts as not scored.
     fn version(&self) -> u32;
+
+    /// Scores under a published version from here on, or under the newest.
+    ///
+    /// # Errors
+    /// A sentence for people when that version is not there.
+    fn select(&mut self, version: Option<u32>) -> Result<(), String> {
+        match version {
+            Some(wanted) if wanted != self.version() => {
+                Err(format!("version {wanted} is wanted, there is only {}", self.version()))
+            }
+            _ => Ok(()),
+        }
+    }
 
     /// Signal columns that it reads, by column name (`name` or `name.x`).
     fn inputs(&self) -> &[String];
@@ -28,22 +43,25 @@ pub trait RewardModel: Send {
 /// Reward models by name.
 pub type RewardModels = BTreeMap<String, Box<dyn RewardModel>>;
 
-/// Fills the deferred raw columns of a rollout in one batched pass per model.
+/// Fills the deferred raw columns of a rollout in one batched pass per model, each in the version of the revision.
 ///
 /// # Errors
 /// When a model or one of its signals is missing, or the rollout kept no signals.
 pub fn fill_deferred(
     graphs: &[Graph],
+    revision: &Revision,
     models: &mut RewardModels,
     catalog: &SignalCatalog,
     rollout: &mut Rollout,
 ) -> Result<(), RewardError> {
-    let mut wanted: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (name, column) in graphs.iter().flat_map(Graph::models) {
-        wanted.entry(name).or_default().push(column);
+    let mut wanted: BTreeMap<(&str, Option<u32>), Vec<usize>> = BTreeMap::new();
+    for (graph, state) in graphs.iter().zip(&revision.graphs) {
+        for (name, node, column) in graph.models() {
+            wanted.entry((name, state.nodes[node].model)).or_default().push(column);
+        }
     }
-    for (name, columns) in wanted {
-        let model = models.get_mut(name).ok_or_else(|| RewardError::NoModel(name.into()))?;
+    for ((name, version), columns) in wanted {
+        let model = find(models, name, version)?;
         let inputs = input_columns(model.as_ref(), catalog)?;
         let (n, steps) = (rollout.num_envs, rollout.filled);
         let mut features = Vec::with_capacity(steps * n * inputs.len());
@@ -63,6 +81,17 @@ pub fn fill_deferred(
         }
     }
     Ok(())
+}
+
+/// A model, about to score in a version.
+pub(crate) fn find<'m>(
+    models: &'m mut RewardModels,
+    name: &str,
+    version: Option<u32>,
+) -> Result<&'m mut Box<dyn RewardModel>, RewardError> {
+    let model = models.get_mut(name).ok_or_else(|| RewardError::NoModel(name.into()))?;
+    model.select(version).map_err(|why| RewardError::Model { name: name.into(), why })?;
+    Ok(model)
 }
 
 /// Column numbers of a model's inputs.

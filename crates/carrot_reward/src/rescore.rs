@@ -5,8 +5,8 @@ use carrot_sim::{Cause, SignalView};
 use crate::error::RewardError;
 use crate::graph::{Body, Graph};
 use crate::kind::Transition;
-use crate::model::{RewardModels, input_columns};
-use crate::revision::GraphRevision;
+use crate::model::{RewardModels, find, input_columns};
+use crate::revision::{GraphRevision, NodeRevision};
 use crate::score::{Columns, score};
 
 /// What a recorded episode offers: T + 1 signal rows and T step rows.
@@ -92,8 +92,8 @@ pub fn rescore<'r>(
         let number = steps.revision[start];
         let run = steps.revision[start..].iter().take_while(|&&r| r == number).count();
         let state = revision(number).ok_or(RewardError::NoRevision(number))?;
-        // Raw values depend on a revision through the parameters alone.
-        if !evaluated.is_some_and(|earlier| same_params(earlier, state)) {
+        // Raw values depend on a revision through the parameters and the versions of models alone.
+        if !evaluated.is_some_and(|earlier| same_raws(earlier, state)) {
             raw = raw_columns(graph, state, models, catalog, &transition)?;
             evaluated = Some(state);
         }
@@ -104,9 +104,10 @@ pub fn rescore<'r>(
     Ok(result)
 }
 
-/// Whether two revisions give all terms the same parameters.
-fn same_params(a: &GraphRevision, b: &GraphRevision) -> bool {
-    a.nodes.iter().map(|node| &node.params).eq(b.nodes.iter().map(|node| &node.params))
+/// Whether all terms have the same parameters and models of the same version in two revisions.
+fn same_raws(a: &GraphRevision, b: &GraphRevision) -> bool {
+    let what = |node: &'_ NodeRevision| (node.model, node.params.clone());
+    a.nodes.iter().map(what).eq(b.nodes.iter().map(what))
 }
 
 /// The raw columns that a graph's terms write for a batch of transitions, `[R, N]`.
@@ -127,7 +128,7 @@ fn raw_columns(
         let Body::Term(kind, slots) = &node.body else { continue };
         let kind = kind.with_params(&state.params);
         if let Some(name) = kind.model() {
-            let model = models.get_mut(name).ok_or_else(|| RewardError::NoModel(name.into()))?;
+            let model = find(models, name, state.model)?;
             let inputs = input_columns(model.as_ref(), catalog)?;
             let features: Vec<f32> = (0..len)
                 .flat_map(|t| inputs.iter().map(move |&c| (c, t)))

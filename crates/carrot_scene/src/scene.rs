@@ -22,6 +22,7 @@ const MAX_STEPS: u32 = 1 << 16;
 ///     batch: (num_envs: 64, num_steps: 128),
 ///     reward: "shaped",                    // a name, a list of terms, or Graph(..)
 ///     shadows: {"truth": "sparse"},
+///     preferences: (..),                   // a reward network that is fitted beside the agent
 ///     learner: Ppo(gamma: 0.99, total_steps: 200_000),
 ///     evaluation: (episodes: 100, seed: 1000),
 ///     recording: (envs: 1),
@@ -41,6 +42,8 @@ pub struct SceneSpec {
     pub reward: NodeRef,
     /// Rewards that only watch, by name, in the order written. Open like `reward`.
     pub shadows: Vec<(Spanned<String>, NodeRef)>,
+    /// Where a reward network gets preferences from. Open: the owner of preferences reads it.
+    pub preferences: Option<NodeRef>,
     /// Who learns and how. Open: the learner reads it.
     pub learner: Option<NodeRef>,
     /// How the trained policy is measured.
@@ -133,6 +136,7 @@ impl SceneSpec {
         let perturbations = reader.node("perturbations");
         let reward = reader.required_node("reward");
         let shadows = reader.node("shadows");
+        let preferences = reader.node("preferences");
         let learner = reader.node("learner");
         let evaluation = reader.node("evaluation");
         let recording = reader.node("recording");
@@ -157,6 +161,7 @@ impl SceneSpec {
             perturbations,
             reward: reward?,
             shadows: shadows?,
+            preferences,
             learner,
             evaluation: evaluation?,
             recording: recording?,

@@ -69,7 +69,7 @@ impl Live {
         let env = setup.build(config, &epoch.revision)?;
         let width = setup.task.spec().action.width();
         Ok(Self {
-            models: load_models(&setup.models)?,
+            models: load_models(&setup)?,
             ledger: Ledger::new(&epoch.graphs, 1, rows),
             sums: EpisodeSums::new(&epoch.graphs, rows),
             sums_since: tick,

@@ -38,7 +38,7 @@ impl Audit {
         let mut found = Vec::with_capacity(setups.len());
         for setup in &setups {
             output.note(&format!("auditing {}", setup.task.spec().name));
-            let mut models = load_models(&setup.models)?;
+            let mut models = load_models(setup)?;
             found.push(audit(setup, &mut models, self.episodes as usize, self.seed)?);
         }
         output.answer(&found, || found.iter().map(page).collect::<Vec<_>>().join("\n\n"))

@@ -54,7 +54,7 @@ impl Eval {
         let spec = setup.scene.evaluation;
         let episodes = self.episodes.unwrap_or(spec.episodes) as usize;
         let seed = self.seed.unwrap_or(spec.seed);
-        let mut models = load_models(&setup.models)?;
+        let mut models = load_models(setup)?;
         let evaluation = evaluate(setup, &revision, &mut models, &actor, episodes, seed)?;
         let document = json!({
             "run": self.run,

@@ -7,6 +7,7 @@
 mod clock;
 pub mod learn;
 pub mod peers;
+pub mod rewards;
 mod spread;
 pub mod step;
 pub mod table;

@@ -1,6 +1,7 @@
 //! `carrot bench`: speed, alone or beside peers.
 
 mod learn;
+mod rewards;
 mod step;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,9 @@ pub(crate) enum Bench {
     #[command(after_help = "Examples:\n  carrot bench learn --task CartPole-v1\n  \
         carrot bench learn --peers benches/peers --markdown learn.md")]
     Learn(learn::Learn),
+    /// What rewards that are learned are worth, the truth beside the return
+    #[command(subcommand)]
+    Rewards(rewards::Rewards),
 }
 
 impl Bench {
@@ -38,6 +42,7 @@ impl Bench {
         match self {
             Self::Step(step) => step.run(output),
             Self::Learn(learn) => learn.run(output),
+            Self::Rewards(rewards) => rewards.run(output),
         }
     }
 }
@@ -59,14 +64,24 @@ impl Company {
     }
 
     fn answer(&self, output: &Output, document: &impl Serialize, found: &Table) -> Result<(), Failure> {
-        if let Some(path) = &self.markdown {
-            write(path, &format!("`{}`\n\n{}", lookup::command_line(), found.markdown()))?;
-        }
-        output.answer(document, || {
-            let headings: Vec<&str> = found.headings.iter().map(String::as_str).collect();
-            table(&headings, &found.rows)
-        })
+        answer(output, document, found, self.markdown.as_deref())
     }
+}
+
+/// Gives a table as the answer, and writes it down where asked to.
+fn answer(
+    output: &Output,
+    document: &impl Serialize,
+    found: &Table,
+    markdown: Option<&Path>,
+) -> Result<(), Failure> {
+    if let Some(path) = markdown {
+        write(path, &format!("`{}`\n\n{}", lookup::command_line(), found.markdown()))?;
+    }
+    output.answer(document, || {
+        let headings: Vec<&str> = found.headings.iter().map(String::as_str).collect();
+        table(&headings, &found.rows)
+    })
 }
 
 fn write(path: &Path, text: &str) -> Result<(), LabError> {

@@ -1,0 +1,15 @@
+//! Rewards from preferences, beside a training: which pairs are asked, who answers, what is kept on disk.
+
+mod config;
+mod queue;
+mod rounds;
+mod segments;
+mod store;
+
+pub use config::{Annotator, PreferenceConfig, QueryConfig};
+pub(crate) use config::model_name;
+pub use queue::PairQueue;
+pub use rounds::{News, Preferences};
+pub use store::{BadLine, Label, LabelReader, LabelWriter, PreferencePaths, Says};
+pub use carrot_learn::preference::{Pair, Segment};
+pub(crate) use store::{PreferenceStore, read_parts, write_parts};
