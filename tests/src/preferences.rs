@@ -97,11 +97,14 @@ fn shards_resume_and_rescoring_agree_with_one_undisturbed_run() {
 fn numbers_that_are_not_finite_leave_the_last_version_in_force() {
     let folder = tempfile::tempdir().unwrap();
     // Each step multiplies every weight of the network with -1e6.
-    let broken = scene(1, SIMULATED, "").replace("epochs: 3,", "epochs: 30, learning_rate: 1e6, weight_decay: 1.0,");
+    let broken =
+        scene(1, SIMULATED, "").replace("epochs: 3,", "epochs: 30, learning_rate: 1e6, weight_decay: 1.0,");
     let mut run = Run::start(read(broken), &options(folder.path(), "broken")).unwrap();
     run.train(&AtomicBool::new(false), |_| {}).unwrap();
     let warnings = run.take_warnings();
-    let named = |warning: &RunWarning| warning.to_string().contains("`preferred` came to numbers that are not finite");
+    let named = |warning: &RunWarning| {
+        warning.to_string().contains("`preferred` came to numbers that are not finite")
+    };
     assert!(!warnings.is_empty() && warnings.iter().all(named), "{warnings:?}");
     assert_eq!(run.trainer().preferences().unwrap().answered(), 30, "no answer is lost");
     let metrics = read_metrics(&RunPaths::new(run.path()).metrics()).unwrap();
@@ -141,7 +144,11 @@ fn a_person_answers_while_the_training_goes_on_and_after_it_was_killed() {
     drop(run);
     let labels = PreferencePaths::new(&path).labels();
     let before = text(&labels);
-    std::fs::write(&labels, format!("{before}{{\"version\":1,\"pair\":4,\"says\":\"lef\"}}\nnonsense\n{{\"ver")).unwrap();
+    std::fs::write(
+        &labels,
+        format!("{before}{{\"version\":1,\"pair\":4,\"says\":\"lef\"}}\nnonsense\n{{\"ver"),
+    )
+    .unwrap();
     let mut resumed = Run::resume(&path, Some(3)).unwrap();
     resumed.advance().unwrap();
     assert_eq!(resumed.trainer().preferences().unwrap().answered(), 4);
@@ -170,14 +177,19 @@ fn mistakes_in_the_scene_are_named_with_their_place() {
         }
     };
     assert!(refused(r#"Simulated(gold: "god")"#, "").contains("no reward `god`"));
-    assert!(refused(r#"Simulated(gold: "gold", faults: (mistake: 2.0))"#, "").contains("`mistake` lies from 0 to 1"));
+    assert!(
+        refused(r#"Simulated(gold: "gold", faults: (mistake: 2.0))"#, "")
+            .contains("`mistake` lies from 0 to 1")
+    );
     assert!(refused(r#"Hierarchy(gold: "gold", factors: ["nothing"])"#, "").contains("no term `nothing`"));
     assert!(refused(SIMULATED, r#"inputs: ["pole_angel"],"#).contains("unknown signal `pole_angel`"));
     let long = scene(1, SIMULATED, "").replace("segment_steps: 12", "segment_steps: 25");
-    let mistakes = Setup::read::<&str>(&Source::new("long.ron", long), &[], Default::default()).err().unwrap();
+    let mistakes =
+        Setup::read::<&str>(&Source::new("long.ron", long), &[], Default::default()).err().unwrap();
     assert!(mistakes.iter().any(|m| m.message.contains("do not fit into rollouts of 24")));
     let unused = scene(1, SIMULATED, "").replace(r#"kind: Model(name: "preferred")"#, "kind: Alive()");
-    let mistakes = Setup::read::<&str>(&Source::new("unused.ron", unused), &[], Default::default()).err().unwrap();
+    let mistakes =
+        Setup::read::<&str>(&Source::new("unused.ron", unused), &[], Default::default()).err().unwrap();
     assert!(mistakes.iter().any(|m| m.message.contains("no reward reads the network")));
 }
 
@@ -190,7 +202,8 @@ fn every_kind_of_annotator_answers() {
     ];
     for (i, annotator) in annotators.into_iter().enumerate() {
         let name = format!("annotator_{i}");
-        let mut run = Run::start(read(scene(1, annotator, "combine: Cautious(1.0),")), &options(folder.path(), &name));
+        let mut run =
+            Run::start(read(scene(1, annotator, "combine: Cautious(1.0),")), &options(folder.path(), &name));
         let run = run.as_mut().unwrap();
         run.train(&AtomicBool::new(false), |_| {}).unwrap();
         let labels = PreferencePaths::new(run.path()).labels();

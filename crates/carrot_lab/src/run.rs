@@ -7,8 +7,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use carrot_learn::Device;
 use carrot_record::{
-    CheckpointHeader, DiskStorage, EpisodeWriter, EventWriter, LineLog, MetricsRow, MetricsWriter,
-    RunFolder, RunMeta, RunName, RunStart, content_hash,
+    CheckpointHeader, DiskStorage, EpisodeWriter, EventWriter, LineLog, MetricsRow, MetricsWriter, RunFolder,
+    RunMeta, RunName, RunStart, content_hash,
 };
 use carrot_scene::Source;
 

@@ -101,7 +101,12 @@ impl Setup {
         let preferences = scene.preferences.as_ref().and_then(|node| {
             if let Some(name) = fitted.as_ref().filter(|name| models.contains_key(*name)) {
                 let help = "give the network that is fitted here another name";
-                diagnostics.error(&node.head(), format!("a reward model `{name}` is given already"), "", help);
+                diagnostics.error(
+                    &node.head(),
+                    format!("a reward model `{name}` is given already"),
+                    "",
+                    help,
+                );
             }
             let num_steps = scene.batch.num_steps as usize;
             PreferenceConfig::read(node, task.as_ref(), &graphs, num_steps, &mut diagnostics)

@@ -153,7 +153,8 @@ fn page(pair: &Pair, inputs: &[String]) -> String {
     let steps = |segment: &Segment| format!("{} steps", segment.features.len() / width);
     let (left, right) = (steps(&pair.left), steps(&pair.right));
     let rows: Vec<Vec<String>> = inputs.iter().enumerate().map(row).collect();
-    let headings = [format!("pair {}", pair.id), format!("LEFT, {left}"), format!("RIGHT, {right}"), "scale".into()];
+    let headings =
+        [format!("pair {}", pair.id), format!("LEFT, {left}"), format!("RIGHT, {right}"), "scale".into()];
     table(&headings.each_ref().map(String::as_str), &rows)
 }
 
@@ -180,7 +181,10 @@ mod tests {
         let page = page(&pair, &["speed".into(), "height".into()]);
         let lines: Vec<&str> = page.lines().collect();
         assert!(lines[0].contains("pair 7") && lines[0].contains("LEFT, 2 steps"), "{page}");
-        assert!(lines[1].contains("▁▂") && lines[1].contains("█") && lines[1].contains("0.000 to 7.000"), "{page}");
+        assert!(
+            lines[1].contains("▁▂") && lines[1].contains("█") && lines[1].contains("0.000 to 7.000"),
+            "{page}"
+        );
         assert!(lines[2].contains("▄▄"), "{page}");
     }
 

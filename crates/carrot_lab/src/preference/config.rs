@@ -206,7 +206,10 @@ fn resolve(annotator: &Annotator, graphs: &[Graph], reader: &mut Reader<'_>) -> 
     let found: Vec<usize> = factors.iter().filter_map(find).collect();
     if let Some(unknown) = factors.iter().find(|name| find(name).is_none()) {
         let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
-        refuse(format!("the reward `{gold}` has no term `{unknown}`"), format!("it has {}", names.join(", ")));
+        refuse(
+            format!("the reward `{gold}` has no term `{unknown}`"),
+            format!("it has {}", names.join(", ")),
+        );
     }
     (Some(index), found)
 }
@@ -262,7 +265,8 @@ impl QueryConfig {
         if self.segment_steps <= num_steps {
             return Some(self);
         }
-        let message = format!("segments of {} steps do not fit into rollouts of {num_steps}", self.segment_steps);
+        let message =
+            format!("segments of {} steps do not fit into rollouts of {num_steps}", self.segment_steps);
         diagnostics.error(&node.head(), message, "", "lower `segment_steps` or raise `batch.num_steps`");
         None
     }

@@ -6,10 +6,10 @@ mod rounds;
 mod segments;
 mod store;
 
-pub use config::{Annotator, PreferenceConfig, QueryConfig};
+pub use carrot_learn::preference::{Pair, Segment};
 pub(crate) use config::model_name;
+pub use config::{Annotator, PreferenceConfig, QueryConfig};
 pub use queue::PairQueue;
 pub use rounds::{News, Preferences};
 pub use store::{BadLine, Label, LabelReader, LabelWriter, PreferencePaths, Says};
-pub use carrot_learn::preference::{Pair, Segment};
 pub(crate) use store::{PreferenceStore, read_parts, write_parts};

@@ -167,8 +167,7 @@ impl Preferences {
         }
         let pool: Vec<&Segment> = state.pool.iter().collect();
         let (net, seed) = (self.published.as_ref(), self.seed);
-        let chosen =
-            choose_pairs(queries.choice, &pool, count, queries.candidates, net, seed, state.rounds)?;
+        let chosen = choose_pairs(queries.choice, &pool, count, queries.candidates, net, seed, state.rounds)?;
         let pair = |(i, (left, right)): (usize, &(usize, usize))| Pair {
             id: state.asked + i as u64,
             left: pool[*left].clone(),
@@ -195,11 +194,12 @@ impl Preferences {
         };
         let judge = |pair: &Pair| match &self.config.annotator {
             Annotator::People => None,
-            Annotator::Simulated { faults, .. } => Some(("simulated".to_string(), faults.judge(pair, self.seed))),
-            Annotator::Hierarchy { .. } => Some(("hierarchy".to_string(), hierarchy.judge(pair))),
-            Annotator::Populations { of, .. } => {
-                judge_by_one_of(of, pair, self.seed).map(|(who, verdict)| (format!("population {who}"), verdict))
+            Annotator::Simulated { faults, .. } => {
+                Some(("simulated".to_string(), faults.judge(pair, self.seed)))
             }
+            Annotator::Hierarchy { .. } => Some(("hierarchy".to_string(), hierarchy.judge(pair))),
+            Annotator::Populations { of, .. } => judge_by_one_of(of, pair, self.seed)
+                .map(|(who, verdict)| (format!("population {who}"), verdict)),
         };
         let label = |pair: &Pair| {
             let (by, verdict) = judge(pair)?;

@@ -166,7 +166,9 @@ impl LabelReader {
             let refuse = |column, why| BadLine { path: self.path.clone(), line: self.lines, column, why };
             match serde_json::from_slice::<Label>(line) {
                 Ok(label) if label.version == VERSION => labels.push(label),
-                Ok(label) => bad.push(refuse(1, format!("version {}, this program reads {VERSION}", label.version))),
+                Ok(label) => {
+                    bad.push(refuse(1, format!("version {}, this program reads {VERSION}", label.version)))
+                }
                 Err(error) => bad.push(refuse(error.column().max(1), reason(&error))),
             }
         }

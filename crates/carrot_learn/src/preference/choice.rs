@@ -111,9 +111,13 @@ mod tests {
                 assert!((sum - 1.0).abs() < 1e-12, "{model:?} {margin}: {sum}");
                 for answer in [Answer::LEFT, Answer::RIGHT, Answer::EQUAL, SOFT] {
                     let step = 1e-6;
-                    let (above, below) = (model.loss(margin + step, answer), model.loss(margin - step, answer));
+                    let (above, below) =
+                        (model.loss(margin + step, answer), model.loss(margin - step, answer));
                     let slope = (above.0 - below.0) / (2.0 * step);
-                    assert!((model.loss(margin, answer).1 - slope).abs() < 1e-6, "{model:?} {margin} {answer:?}");
+                    assert!(
+                        (model.loss(margin, answer).1 - slope).abs() < 1e-6,
+                        "{model:?} {margin} {answer:?}"
+                    );
                 }
             }
         }

@@ -155,7 +155,11 @@ impl LinearReward<'_> {
     ///
     /// # Errors
     /// When the values do not settle.
-    pub fn fit(&self, model: PreferenceModel, answers: &[(Path, Path, Answer)]) -> Result<Vec<f64>, MdpError> {
+    pub fn fit(
+        &self,
+        model: PreferenceModel,
+        answers: &[(Path, Path, Answer)],
+    ) -> Result<Vec<f64>, MdpError> {
         let nothing = vec![0.0; self.width];
         if model == PreferenceModel::PartialReturn {
             return self.climb(answers, nothing, |_| Ok(self.advantages(&[])));

@@ -23,7 +23,8 @@ impl Hierarchy {
     pub fn new(multiple: f32, factors: usize, segments: &[&Segment]) -> Self {
         let count = segments.len().max(1) as f64;
         let margin = |k: usize| {
-            let column = || segments.iter().filter_map(|segment| segment.factors.get(k)).map(|&x| f64::from(x));
+            let column =
+                || segments.iter().filter_map(|segment| segment.factors.get(k)).map(|&x| f64::from(x));
             let mean = column().sum::<f64>() / count;
             let variance = column().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
             multiple * variance.sqrt() as f32
@@ -66,13 +67,16 @@ mod tests {
     #[test]
     fn scaling_a_factor_changes_no_answer() {
         let table: Vec<[f32; 2]> = (0..40).map(|i| [(i * 7 % 11) as f32, (i * 5 % 13) as f32]).collect();
-        let scaled = |by: f32| -> Vec<Segment> { table.iter().map(|[a, b]| segment(&[by * a, *b])).collect() };
+        let scaled =
+            |by: f32| -> Vec<Segment> { table.iter().map(|[a, b]| segment(&[by * a, *b])).collect() };
         let answers = |segments: &[Segment]| -> Vec<Verdict> {
             let all: Vec<&Segment> = segments.iter().collect();
             let hierarchy = Hierarchy::new(0.5, 2, &all);
             all.windows(2).map(|pair| says(&hierarchy, &pair[0].factors, &pair[1].factors)).collect()
         };
         assert_eq!(answers(&scaled(1.0)), answers(&scaled(16.0)));
-        assert!(answers(&scaled(1.0)).contains(&Verdict::Left) && answers(&scaled(1.0)).contains(&Verdict::Right));
+        assert!(
+            answers(&scaled(1.0)).contains(&Verdict::Left) && answers(&scaled(1.0)).contains(&Verdict::Right)
+        );
     }
 }

@@ -20,6 +20,7 @@ mod hierarchy;
 mod net;
 mod query;
 mod segment;
+mod self_play;
 #[cfg(test)]
 mod tests;
 mod trainer;
@@ -30,6 +31,7 @@ pub use hierarchy::Hierarchy;
 pub use net::{Combine, Published, RewardNet};
 pub use query::{QueryChoice, choose_pairs};
 pub use segment::{Pair, Place, Segment, Verdict};
+pub use self_play::{SelfPlay, win_rates};
 pub use trainer::{FitReport, RewardNetConfig, RewardTrainer};
 
 /// What is drawn; draws for one purpose never meet those for another.

@@ -26,7 +26,8 @@ fn segments(count: usize, seed: u64) -> Vec<Segment> {
 
 fn pairs(count: usize, seed: u64) -> Vec<Pair> {
     let all = segments(2 * count, seed);
-    let pair = |(id, two): (usize, &[Segment])| Pair { id: id as u64, left: two[0].clone(), right: two[1].clone() };
+    let pair =
+        |(id, two): (usize, &[Segment])| Pair { id: id as u64, left: two[0].clone(), right: two[1].clone() };
     all.chunks(2).enumerate().map(pair).collect()
 }
 
@@ -43,9 +44,8 @@ fn trainer(config: RewardNetConfig) -> RewardTrainer {
 fn known(net: &RewardNet, pairs: &[Pair]) -> f64 {
     let total = |segment: &Segment| net.member_returns(&segment.features).unwrap().iter().sum::<f64>();
     let truth = |segment: &Segment| segment.gold.iter().sum::<f32>();
-    let agrees = |pair: &&Pair| {
-        (total(&pair.left) > total(&pair.right)) == (truth(&pair.left) > truth(&pair.right))
-    };
+    let agrees =
+        |pair: &&Pair| (total(&pair.left) > total(&pair.right)) == (truth(&pair.left) > truth(&pair.right));
     pairs.iter().filter(agrees).count() as f64 / pairs.len() as f64
 }
 
@@ -70,13 +70,8 @@ fn two_hundred_answers_explain_the_reward() {
 fn combinations_of_members_are_ordered() {
     let scores = [0.5_f32, -0.25, 0.125];
     let of = |combine: Combine| {
-        let about = super::net::About {
-            version: 1,
-            inputs: vec!["x".into()],
-            hidden: Vec::new(),
-            members: 3,
-            combine,
-        };
+        let about =
+            net::About { version: 1, inputs: vec!["x".into()], hidden: Vec::new(), members: 3, combine };
         // Without a hidden layer a member is a weight and a bias: tanh(0 x + bias).
         let values = scores.iter().flat_map(|s| [0.0, 0.5 * ((1.0 + s) / (1.0 - s)).ln()]).collect();
         let standard = crate::standard::Standard { mean: vec![0.0], factor: vec![1.0] };
@@ -140,7 +135,7 @@ fn a_published_version_is_scored_to_the_same_bits_in_any_batch_and_from_its_file
 
     let mut published = Published::nothing(first.inputs().to_vec());
     let features: Vec<f32> = segments(700, 8).into_iter().flat_map(|segment| segment.features).collect();
-    let mut score = |published: &mut Published, size: usize| {
+    let score = |published: &mut Published, size: usize| {
         let mut out = vec![0.0; features.len() / INPUTS];
         for (features, out) in features.chunks(size * INPUTS).zip(out.chunks_mut(size)) {
             RewardModel::score(published, features, out).unwrap();

@@ -200,9 +200,12 @@ impl RewardTrainer {
         }
         let finite = params.iter().all(|x| x.is_finite()) && paid.iter().all(|x| x.is_finite());
         let (mut known, mut right) = (0_u32, 0_u32);
-        for (pair, (_, answer)) in answers.iter().enumerate().filter(|(_, (_, answer))| answer.left != answer.right) {
+        for (pair, (_, answer)) in
+            answers.iter().enumerate().filter(|(_, (_, answer))| answer.left != answer.right)
+        {
             let (rows, [left, _]) = (table.rows(pair), table.steps(pair));
-            let margin: f64 = rows.enumerate().map(|(i, row)| if i < left { paid[row] } else { -paid[row] }).sum();
+            let margin: f64 =
+                rows.enumerate().map(|(i, row)| if i < left { paid[row] } else { -paid[row] }).sum();
             known += 1;
             right += u32::from((margin > 0.0) == (answer.left > answer.right));
         }
@@ -252,7 +255,11 @@ impl Table {
         for (pair, _) in answers {
             for segment in [&pair.left, &pair.right] {
                 let rows = segment.features.len() / width;
-                LearnError::expect_len("the features of a segment", segment.features.len(), rows.max(1) * width)?;
+                LearnError::expect_len(
+                    "the features of a segment",
+                    segment.features.len(),
+                    rows.max(1) * width,
+                )?;
                 features.extend_from_slice(&segment.features);
             }
             steps.push([pair.left.features.len() / width, pair.right.features.len() / width]);

@@ -1,7 +1,8 @@
 //! `carrot bench rewards`: what learned rewards learn.
 
 use carrot_lab::LabError;
-use carrot_lab::bench::rewards::{preferences, regret};
+use carrot_lab::bench::rewards::preferences::{CASES, PreferenceCase, PreferenceTask};
+use carrot_lab::bench::rewards::{noise, preferences, regret, self_play};
 use clap::{Args, Subcommand};
 
 use super::answer;
@@ -14,6 +15,10 @@ use crate::output::Output;
 pub(crate) enum Rewards {
     /// Two hundred simulated labels in place of the reward: the order of held-out episodes, and the agent's truth
     Preferences(Preferences),
+    /// A quarter of the labels is wrong: one network beside ensembles, gold beside proxy
+    Noise(Preferences),
+    /// Preferences that go round in a circle: self-play beside a Bradley-Terry reward
+    SelfPlay(SelfPlay),
     /// Partial return against regret on random grids with exact optima
     Regret(Regret),
 }
@@ -33,6 +38,17 @@ pub(crate) struct Preferences {
     /// Changes to the scenes by path: preferences.combine=Min
     #[arg(value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+}
+
+/// How many seeds.
+#[derive(Args)]
+pub(crate) struct SelfPlay {
+    /// Seeds
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]
+    seeds: u64,
+    /// Also write the table as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<std::path::PathBuf>,
 }
 
 /// How many grids.
@@ -56,6 +72,8 @@ impl Rewards {
     pub(super) fn run(&self, output: &Output) -> Result<(), Failure> {
         match self {
             Self::Preferences(own) => own.run(output),
+            Self::Noise(own) => own.run_noise(output),
+            Self::SelfPlay(own) => own.run(output),
             Self::Regret(own) => own.run(output),
         }
     }
@@ -63,13 +81,8 @@ impl Rewards {
 
 impl Preferences {
     fn run(&self, output: &Output) -> Result<(), Failure> {
-        let valid: Vec<&str> = preferences::CASES.iter().map(|case| case.task).collect();
-        if let Some(unknown) = self.task.iter().find(|task| !valid.contains(&task.as_str())) {
-            return Err(lookup::unknown("task", unknown, &valid).into());
-        }
         let mut found = Vec::new();
-        let wanted = |task: &str| self.task.is_empty() || self.task.iter().any(|own| own == task);
-        for case in preferences::CASES.iter().filter(|case| wanted(case.task)) {
+        for case in self.cases()? {
             let mut seeds = Vec::new();
             for seed in 1..=self.seeds {
                 let result = preferences::measure(case, &self.overrides, seed)?;
@@ -80,9 +93,57 @@ impl Preferences {
                 ));
                 seeds.push(result);
             }
-            found.push(preferences::PreferenceTask { task: case.task.into(), seeds });
+            found.push(PreferenceTask { task: case.task.into(), seeds });
         }
         answer(output, &found, &preferences::table(&found), self.markdown.as_deref())
+    }
+}
+
+impl Preferences {
+    fn run_noise(&self, output: &Output) -> Result<(), Failure> {
+        let (mut found, mut tables) = (Vec::new(), Vec::new());
+        for case in self.cases()? {
+            let mut seeds = Vec::new();
+            for seed in 1..=self.seeds {
+                let results = noise::measure(case, &self.overrides, seed)?;
+                for result in &results {
+                    output.note(&format!(
+                        "{}, seed {seed}, {}: score {:.3}, true return {:.3}, {}",
+                        case.task,
+                        result.variant,
+                        result.agent.mean_score,
+                        result.agent.mean_return,
+                        result.parted.map_or_else(
+                            || "gold and proxy stay together".to_string(),
+                            |steps| format!("gold and proxy part at {steps} env steps")
+                        )
+                    ));
+                }
+                seeds.push(results);
+            }
+            tables.push(noise::table(case.task, &seeds));
+            found.push(seeds);
+        }
+        let mut all = tables.remove(0);
+        all.rows.extend(tables.into_iter().flat_map(|table| table.rows));
+        answer(output, &found, &all, self.markdown.as_deref())
+    }
+
+    fn cases(&self) -> Result<Vec<&'static PreferenceCase>, Failure> {
+        let valid: Vec<&str> = CASES.iter().map(|case| case.task).collect();
+        if let Some(unknown) = self.task.iter().find(|task| !valid.contains(&task.as_str())) {
+            return Err(lookup::unknown("task", unknown, &valid).into());
+        }
+        let wanted =
+            |case: &&PreferenceCase| self.task.is_empty() || self.task.iter().any(|own| own == case.task);
+        Ok(CASES.iter().filter(wanted).collect())
+    }
+}
+
+impl SelfPlay {
+    fn run(&self, output: &Output) -> Result<(), Failure> {
+        let found: Vec<_> = (1..=self.seeds).map(self_play::measure).collect();
+        answer(output, &found, &self_play::table(&found), self.markdown.as_deref())
     }
 }
 

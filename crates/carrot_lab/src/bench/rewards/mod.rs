@@ -1,7 +1,9 @@
 //! Learned rewards, measured: how much of a reward a few answers tell, and what agents make of it.
 
+pub mod noise;
 pub mod preferences;
 pub mod regret;
+pub mod self_play;
 
 use super::Spread;
 
@@ -28,7 +30,13 @@ pub fn kendall_tau(a: &[f64], b: &[f64]) -> Option<f64> {
 pub(super) fn cell(values: impl IntoIterator<Item = f64>) -> String {
     Spread::of(values).map_or_else(
         || "-".into(),
-        |s| if s.min == s.max { format!("{:.3}", s.median) } else { format!("{:.3} ({:.3} to {:.3})", s.median, s.min, s.max) },
+        |s| {
+            if s.min == s.max {
+                format!("{:.3}", s.median)
+            } else {
+                format!("{:.3} ({:.3} to {:.3})", s.median, s.min, s.max)
+            }
+        },
     )
 }
 

@@ -109,15 +109,8 @@ pub struct PreferenceTask {
 /// # Errors
 /// When an override does not fit or a training fails.
 pub fn measure(case: &PreferenceCase, overrides: &[String], seed: u64) -> Result<PreferenceResult, LabError> {
-    let (name, text) = case.scene;
-    let read = |last: &[&str]| {
-        let seed = format!("batch.seed={seed}");
-        let last = last.iter().map(|text| (*text).to_string());
-        let all: Vec<String> = overrides.iter().cloned().chain([seed]).chain(last).collect();
-        Setup::read(&Source::new(name, text), &all, ModelFiles::new())
-    };
-    let judge = read(&[case.gold, "preferences=None", "shadows={}"])?;
-    let learned = train(read(&[])?)?;
+    let judge = read_judge(case, overrides, seed)?;
+    let learned = train(read(case, overrides, seed, &[])?)?;
     let told = train(judge.clone())?;
     let tau = held_out_tau(&judge, &learned, seed)?;
     Ok(PreferenceResult {
@@ -129,8 +122,28 @@ pub fn measure(case: &PreferenceCase, overrides: &[String], seed: u64) -> Result
     })
 }
 
+/// The scene under the true reward, without anything learned.
+pub(super) fn read_judge(case: &PreferenceCase, overrides: &[String], seed: u64) -> Result<Setup, LabError> {
+    let network = |text: &&String| text.starts_with("preferences");
+    let others: Vec<String> = overrides.iter().filter(|text| !network(text)).cloned().collect();
+    read(case, &others, seed, &[case.gold, "preferences=None", "shadows={}"])
+}
+
+/// The scene with overrides, the last ones winning.
+pub(super) fn read(
+    case: &PreferenceCase,
+    overrides: &[String],
+    seed: u64,
+    last: &[&str],
+) -> Result<Setup, LabError> {
+    let seed = format!("batch.seed={seed}");
+    let last = last.iter().map(|text| (*text).to_string());
+    let all: Vec<String> = overrides.iter().cloned().chain([seed]).chain(last).collect();
+    Ok(Setup::read(&Source::new(case.scene.0, case.scene.1), &all, ModelFiles::new())?)
+}
+
 /// Trains a setup to its end.
-pub(super) fn train(setup: Setup) -> Result<Trainer, LabError> {
+fn train(setup: Setup) -> Result<Trainer, LabError> {
     let mut trainer = Trainer::new(setup, Device::Cpu)?;
     while !trainer.is_complete() {
         trainer.update()?;
@@ -138,7 +151,7 @@ pub(super) fn train(setup: Setup) -> Result<Trainer, LabError> {
     Ok(trainer)
 }
 
-fn judged(judge: &Setup, trainer: &Trainer, seed: u64) -> Result<AgentResult, LabError> {
+pub(super) fn judged(judge: &Setup, trainer: &Trainer, seed: u64) -> Result<AgentResult, LabError> {
     let actor = Actor::Policy { learner: trainer.learner(), explore: false };
     let revision = Revision::initial(&judge.graphs);
     let seed = EVALUATION_SEED * seed;
