@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
+use carrot_learn::novelty::Novelty;
 use carrot_learn::preference::{Published, RewardNet};
 use carrot_learn::{SuccessNet, SuccessNetConfig, auc};
 use carrot_record::Episode;
-use carrot_reward::{Revision, RewardModel, RewardModels};
+use carrot_reward::{Revision, RewardError, RewardModel, RewardModels};
 use carrot_scene::nearest;
 use carrot_sim::{RowKey, Stream};
 use serde::Serialize;
 
 use crate::error::LabError;
 use crate::evaluate::{Actor, record_episodes};
-use crate::preference::{PreferencePaths, read_parts, write_parts};
 use crate::setup::Setup;
+use crate::versions::{read_parts, read_versions, write_parts};
 
 /// Share of episodes that is held out, in percent.
 const HELD_OUT: usize = 20;
@@ -149,11 +150,8 @@ pub fn save_model(net: &SuccessNet, path: &Path) -> Result<(), LabError> {
     write_parts(&net.save()?, path)
 }
 
-/// Reads the models of a setup: those in files, and all that its run has published.
-///
-/// # Errors
-/// When a file cannot be read or is no model.
-pub fn load_models(setup: &Setup) -> Result<RewardModels, LabError> {
+/// The models of a setup that lie in files.
+pub(crate) fn load_files(setup: &Setup) -> Result<RewardModels, LabError> {
     let mut models = RewardModels::new();
     for (name, path) in &setup.models {
         let parts = read_parts(path)?;
@@ -163,12 +161,29 @@ pub fn load_models(setup: &Setup) -> Result<RewardModels, LabError> {
         };
         models.insert(name.clone(), model);
     }
+    Ok(models)
+}
+
+/// Reads the models of a setup: those in files, and what is learned beside it with all that its run has published.
+///
+/// # Errors
+/// When a file cannot be read or is no model.
+pub fn load_models(setup: &Setup) -> Result<RewardModels, LabError> {
+    let mut models = load_files(setup)?;
+    let mut learned: Vec<(&str, Box<dyn RewardModel>)> = Vec::new();
     if let Some(config) = &setup.preferences {
-        let published = match &setup.run {
-            Some(run) => PreferencePaths::new(run).read_versions(config.inputs.clone())?,
-            None => Published::nothing(config.inputs.clone()),
-        };
-        models.insert(config.model.clone(), Box::new(published));
+        learned.push((&config.model, Box::new(Published::nothing(config.inputs.clone()))));
+    }
+    for own in &setup.novelty {
+        learned.push((&own.model, Box::new(Novelty::new(own.config.clone()))));
+    }
+    for (name, mut model) in learned {
+        let versions = setup.run.as_ref().map_or_else(|| Ok(Vec::new()), |run| read_versions(run, name))?;
+        for parts in versions {
+            let refused = |why| RewardError::Model { name: name.into(), why };
+            model.publish(&parts, true).map_err(refused)?;
+        }
+        models.insert(name.into(), model);
     }
     Ok(models)
 }

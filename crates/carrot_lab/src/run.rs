@@ -17,6 +17,7 @@ use crate::preference::PreferenceStore;
 use crate::recorder;
 use crate::setup::{ModelFiles, Setup};
 use crate::trainer::{Trainer, UpdateReport};
+use crate::versions::write_version;
 
 /// Contained faults per million env steps above which a run stops: such a task is broken.
 const FAULTS_PER_MILLION: u64 = 1000;
@@ -281,6 +282,9 @@ impl Run {
         if let (Some(store), Some(news)) = (&mut self.preferences, &report.preferences) {
             store.write(news)?;
             self.warnings.extend(news.warning.clone().map(RunWarning::RewardNetwork));
+        }
+        for published in &report.published {
+            write_version(self.folder.paths().root(), published)?;
         }
         if let Some(revision) = &report.revision {
             self.revisions.append(revision)?;

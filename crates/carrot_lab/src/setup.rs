@@ -11,6 +11,7 @@ use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
 use carrot_tasks::BuiltTask;
 
 use crate::error::LabError;
+use crate::novelty::{NoveltySpec, model_names};
 use crate::preference::{PreferenceConfig, model_name};
 use crate::randomisation::randomise;
 use crate::scenario::{Perturbations, Timeline, read_perturbations};
@@ -39,6 +40,8 @@ pub struct Setup {
     pub models: ModelFiles,
     /// A reward network that is fitted to preferences beside the training.
     pub preferences: Option<PreferenceConfig>,
+    /// Bonuses for what is new.
+    pub novelty: Vec<NoveltySpec>,
     /// The run that the scene lies in, if it is one's.
     pub run: Option<PathBuf>,
     /// Files beside the scene that the task was built from, by path.
@@ -91,28 +94,29 @@ impl Setup {
             None => task,
         };
         let fitted = scene.preferences.as_ref().and_then(model_name);
-        let names: Vec<String> = models.keys().cloned().chain(fitted.clone()).collect();
+        let new = scene.novelty.as_ref().map(model_names).unwrap_or_default();
+        let names: Vec<String> = models.keys().cloned().chain(fitted).chain(new).collect();
         let trained = Some(("reward".to_string(), scene.reward.clone()));
         let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
         let rewards: Vec<(String, NodeRef)> = trained.into_iter().chain(shadows).collect();
         let kinds = KindRegistry::standard();
         let (task, graphs) = read_rewards(task, &rewards, &names, &kinds, &mut diagnostics);
         let reward = reward_name(&scene.reward);
+        let twice = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name));
+        if let (Some((_, name)), Some(node)) = (twice, scene.preferences.as_ref().or(scene.novelty.as_ref()))
+        {
+            let message = format!("there are two reward models `{name}`");
+            diagnostics.error(&node.head(), message, "", "give one of them another name");
+        }
+        let novelty = scene.novelty.as_ref().map_or_else(Vec::new, |node| {
+            NoveltySpec::read_all(node, task.as_ref(), &graphs, &mut diagnostics)
+        });
         let preferences = scene.preferences.as_ref().and_then(|node| {
-            if let Some(name) = fitted.as_ref().filter(|name| models.contains_key(*name)) {
-                let help = "give the network that is fitted here another name";
-                diagnostics.error(
-                    &node.head(),
-                    format!("a reward model `{name}` is given already"),
-                    "",
-                    help,
-                );
-            }
             let num_steps = scene.batch.num_steps as usize;
             PreferenceConfig::read(node, task.as_ref(), &graphs, num_steps, &mut diagnostics)
         });
         if let (Some(learner), Some(graph)) = (&learner, graphs.first()) {
-            graph.check_gamma(learner.gamma(), &mut diagnostics);
+            graph.check_gamma(|group| learner.gamma_of(group), &mut diagnostics);
             if let Err(error) = learner.check_task(task.as_ref(), graph) {
                 let place = scene.learner.as_ref().map_or_else(|| name.span.clone(), NodeRef::head);
                 diagnostics.error(&place, error.to_string(), "", "choose another learner, or another task");
@@ -144,6 +148,7 @@ impl Setup {
             farmed_by,
             models,
             preferences,
+            novelty,
             run: run_of(source),
             files,
             perturbations,
@@ -168,13 +173,14 @@ impl Setup {
 
     /// Whether rewards may read models.
     fn has_models(&self) -> bool {
-        !self.models.is_empty() || self.preferences.is_some()
+        !self.models.is_empty() || self.preferences.is_some() || !self.novelty.is_empty()
     }
 
     /// Names of the models that rewards may read.
     pub(crate) fn model_names(&self) -> Vec<String> {
         let fitted = self.preferences.iter().map(|config| config.model.clone());
-        self.models.keys().cloned().chain(fitted).collect()
+        let new = self.novelty.iter().map(|own| own.model.clone());
+        self.models.keys().cloned().chain(fitted).chain(new).collect()
     }
 
     /// Keeps the scene's files with a run, so that it can be resumed and scored again anywhere.

@@ -16,6 +16,7 @@ mod layers;
 pub mod learner;
 mod memory;
 mod noise;
+pub mod novelty;
 mod obs_norm;
 mod off_policy;
 mod params;

@@ -158,9 +158,19 @@ impl Graph {
         self.nodes.iter().any(reads)
     }
 
-    /// Refuses potentials whose gamma is not the learner's: policy invariance rests on it.
-    pub fn check_gamma(&self, gamma: f32, diagnostics: &mut Diagnostics) {
-        for stage in self.nodes.iter().flat_map(|n| &n.stages) {
+    /// Name of the group that a node belongs to.
+    pub fn group_of(&self, mut node: usize) -> &str {
+        while let Some(parent) = self.nodes[node].parent {
+            node = parent;
+        }
+        &self.groups[self.nodes[node].group]
+    }
+
+    /// Refuses potentials whose gamma is not the learner's for their group: policy invariance rests on it.
+    pub fn check_gamma(&self, gamma_of: impl Fn(&str) -> f32, diagnostics: &mut Diagnostics) {
+        let stages = self.nodes.iter().enumerate().flat_map(|(i, n)| n.stages.iter().map(move |s| (i, s)));
+        for (node, stage) in stages {
+            let gamma = gamma_of(self.group_of(node));
             if let Stage::Potential { gamma: own, at } = stage
                 && *own != gamma
             {

@@ -38,6 +38,58 @@ pub trait RewardModel: Send {
     /// # Errors
     /// A sentence for people when the network cannot be evaluated.
     fn score(&mut self, features: &[f32], out: &mut [f32]) -> Result<(), String>;
+
+    /// Scores steps in their order, for models that remember what they have seen of an episode.
+    ///
+    /// # Shapes
+    /// `out` `[T, N]`.
+    ///
+    /// # Errors
+    /// Those of [`RewardModel::score`].
+    fn score_steps(&mut self, steps: &StepRows<'_>, out: &mut [f32]) -> Result<(), String> {
+        self.score(steps.features, out)
+    }
+
+    /// Adds a published version; without `keep`, in place of all others.
+    ///
+    /// # Errors
+    /// A sentence for people when the parts are not those of such a model.
+    fn publish(&mut self, parts: &BTreeMap<String, Vec<u8>>, keep: bool) -> Result<(), String> {
+        let _ = (parts, keep);
+        Err("this model has one version for good".into())
+    }
+
+    /// What is remembered of the episodes under way, for a checkpoint; empty where nothing is.
+    ///
+    /// # Errors
+    /// A sentence for people when it cannot be written.
+    fn memory(&self) -> Result<Vec<u8>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Goes on from what [`RewardModel::memory`] gave.
+    ///
+    /// # Errors
+    /// A sentence for people when it does not fit.
+    fn restore(&mut self, memory: &[u8]) -> Result<(), String> {
+        if memory.is_empty() { Ok(()) } else { Err("this model remembers nothing".into()) }
+    }
+}
+
+/// The steps of rows that stand beside each other, in their order.
+///
+/// # Shapes
+/// T steps, N rows, F features.
+#[derive(Debug, Clone, Copy)]
+pub struct StepRows<'a> {
+    /// `[T, N, F]`.
+    pub features: &'a [f32],
+    /// N.
+    pub rows: usize,
+    /// Whether the episode of a row ended with a step, `[T, N]`.
+    pub ended: &'a [bool],
+    /// Every row begins an episode with the first step; otherwise it goes on where the last call ended.
+    pub fresh: bool,
 }
 
 /// Reward models by name.
@@ -72,7 +124,10 @@ pub fn fill_deferred(
             }
         }
         let mut scores = vec![0.0; steps * n];
-        model.score(&features, &mut scores).map_err(|why| RewardError::Model { name: name.into(), why })?;
+        let cells = rollout.terminated.iter().zip(&rollout.truncated).take(steps * n);
+        let ended: Vec<bool> = cells.map(|(terminated, truncated)| *terminated || *truncated).collect();
+        let all = StepRows { features: &features, rows: n, ended: &ended, fresh: false };
+        model.score_steps(&all, &mut scores).map_err(|why| RewardError::Model { name: name.into(), why })?;
         for column in columns {
             for t in 0..steps {
                 let at = (t * rollout.raw_columns + column) * n;

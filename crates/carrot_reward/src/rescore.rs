@@ -5,7 +5,7 @@ use carrot_sim::{Cause, SignalView};
 use crate::error::RewardError;
 use crate::graph::{Body, Graph};
 use crate::kind::Transition;
-use crate::model::{RewardModels, find, input_columns};
+use crate::model::{RewardModels, StepRows, find, input_columns};
 use crate::revision::{GraphRevision, NodeRevision};
 use crate::score::{Columns, score};
 
@@ -94,7 +94,7 @@ pub fn rescore<'r>(
         let state = revision(number).ok_or(RewardError::NoRevision(number))?;
         // Raw values depend on a revision through the parameters and the versions of models alone.
         if !evaluated.is_some_and(|earlier| same_raws(earlier, state)) {
-            raw = raw_columns(graph, state, models, catalog, &transition)?;
+            raw = raw_columns(graph, state, models, catalog, &transition, true)?;
             evaluated = Some(state);
         }
         let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
@@ -110,13 +110,15 @@ fn same_raws(a: &GraphRevision, b: &GraphRevision) -> bool {
     a.nodes.iter().map(what).eq(b.nodes.iter().map(what))
 }
 
-/// The raw columns that a graph's terms write for a batch of transitions, `[R, N]`.
+/// The raw columns that a graph's terms write for a batch of transitions, `[R, N]`; `episode` says that they are the
+/// steps of one.
 fn raw_columns(
     graph: &Graph,
     revision: &GraphRevision,
     models: &mut RewardModels,
     catalog: &carrot_sim::SignalCatalog,
     transition: &Transition<'_>,
+    episode: bool,
 ) -> Result<Vec<f32>, RewardError> {
     let len = transition.terminated.len();
     let columns = graph.nodes.iter().map(|node| match &node.body {
@@ -135,7 +137,14 @@ fn raw_columns(
                 .map(|(c, t)| transition.now.column(c)[t])
                 .collect();
             let out = &mut raw[slots.now * len..][..len];
-            model.score(&features, out).map_err(|why| RewardError::Model { name: name.into(), why })?;
+            let ended: Vec<bool> =
+                transition.terminated.iter().zip(transition.truncated).map(|(a, b)| *a || *b).collect();
+            let steps = StepRows { features: &features, rows: 1, ended: &ended, fresh: true };
+            let scored = match episode {
+                true => model.score_steps(&steps, out),
+                false => model.score(&features, out),
+            };
+            scored.map_err(|why| RewardError::Model { name: name.into(), why })?;
         } else {
             kind.evaluate(transition, &mut raw[slots.now * len..][..len]);
         }
@@ -162,7 +171,7 @@ pub fn score_transitions(
     transition: &Transition<'_>,
 ) -> Result<Rescored, RewardError> {
     let len = transition.terminated.len();
-    let raw = raw_columns(graph, revision, models, catalog, transition)?;
+    let raw = raw_columns(graph, revision, models, catalog, transition, false)?;
     let columns = Columns { raw: &raw, terminated: transition.terminated, cause: transition.cause };
     let mut outputs = vec![0.0; graph.nodes.len() * len];
     let mut totals = vec![vec![0.0; len]; graph.groups.len()];

@@ -8,6 +8,8 @@ use carrot_scene::{Diagnostics, NodeRef, Reader};
 use carrot_sim::Task;
 use serde::Deserialize;
 
+use crate::versions::check_name;
+
 /// Who compares.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,6 +128,9 @@ impl PreferenceConfig {
         let before = diagnostics.len();
         let mut reader = Reader::open(node, diagnostics)?;
         let model: Option<String> = reader.required("model");
+        if let Some(name) = &model {
+            check_name(name, &mut reader);
+        }
         let annotator: Option<Annotator> = reader.required("annotator");
         let combine = reader.optional("combine", Combine::default());
         let inputs: Vec<String> = reader.optional("inputs", Vec::new());

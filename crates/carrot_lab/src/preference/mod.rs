@@ -11,5 +11,5 @@ pub(crate) use config::model_name;
 pub use config::{Annotator, PreferenceConfig, QueryConfig};
 pub use queue::PairQueue;
 pub use rounds::{News, Preferences};
+pub(crate) use store::PreferenceStore;
 pub use store::{BadLine, Label, LabelReader, LabelWriter, PreferencePaths, Says};
-pub(crate) use store::{PreferenceStore, read_parts, write_parts};

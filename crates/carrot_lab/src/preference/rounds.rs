@@ -17,6 +17,7 @@ use super::config::{Annotator, PreferenceConfig};
 use super::segments::sample;
 use super::store::{Label, Says};
 use crate::error::LabError;
+use crate::versions::PublishedVersion;
 
 /// Part of a checkpoint.
 const STATE: &str = "preference.postcard";
@@ -60,7 +61,7 @@ pub struct News {
     /// Answers of simulated annotators.
     pub labels: Vec<Label>,
     /// The network that rewards from the next rollout on.
-    pub published: Option<RewardNet>,
+    pub published: Option<PublishedVersion>,
     /// What went wrong, and what was done about it.
     pub warning: Option<String>,
 }
@@ -228,8 +229,12 @@ impl Preferences {
         self.state.last_fit = Some(report);
         if report.kept {
             let net = self.trainer.publish()?;
-            self.published = Some(net.clone());
-            news.published = Some(net);
+            news.published = Some(PublishedVersion {
+                model: self.config.model.clone(),
+                version: net.version(),
+                parts: net.save()?,
+            });
+            self.published = Some(net);
             return Ok(());
         }
         self.state.refused_fits += 1;

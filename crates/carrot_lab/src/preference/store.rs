@@ -1,22 +1,21 @@
-//! Pairs, labels and published networks of a run, on disk.
+//! Pairs and labels of a run, on disk.
 //!
 //! ```text
-//! RUN/preferences/pairs.jsonl          every pair that was asked for, by the training
-//! RUN/preferences/labels.jsonl         every answer, by whoever gives it; lines are only ever added
-//! RUN/preferences/versions/000012.net  a published network
+//! RUN/preferences/pairs.jsonl   every pair that was asked for, by the training
+//! RUN/preferences/labels.jsonl  every answer, by whoever gives it; lines are only ever added
 //! ```
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use carrot_learn::Parts;
-use carrot_learn::preference::{Pair, Published, RewardNet, Verdict};
-use carrot_record::{DiskStorage, LineLog, read_lines, replace_file};
+use carrot_learn::preference::{Pair, Verdict};
+use carrot_record::{DiskStorage, LineLog, read_lines};
 use serde::{Deserialize, Serialize};
 
 use super::rounds::News;
 use crate::error::LabError;
+use crate::versions::failed;
 
 /// The format of a line of labels.
 const VERSION: u32 = 1;
@@ -107,24 +106,6 @@ impl PreferencePaths {
     /// Every answer.
     pub fn labels(&self) -> PathBuf {
         self.root.join("labels.jsonl")
-    }
-
-    fn versions(&self) -> PathBuf {
-        self.root.join("versions")
-    }
-
-    /// All published versions of a network that reads these signals.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn read_versions(&self, inputs: Vec<String>) -> Result<Published, LabError> {
-        let mut published = Published::nothing(inputs);
-        let Ok(entries) = fs::read_dir(self.versions()) else { return Ok(published) };
-        let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        for file in files.filter(|path| path.extension().is_some_and(|e| e == "net")) {
-            published.add(RewardNet::load(&read_parts(&file)?)?);
-        }
-        Ok(published)
     }
 }
 
@@ -227,7 +208,6 @@ fn close_last_line(path: &Path) -> io::Result<()> {
 
 /// What a training writes down of its preferences.
 pub(crate) struct PreferenceStore {
-    paths: PreferencePaths,
     pairs: LineLog,
     labels: LineLog,
     /// Pairs and answers that the files hold; what a resumed training makes again is not written twice.
@@ -240,8 +220,7 @@ impl PreferenceStore {
     /// Opens the files of a run, and gives the pairs that they hold.
     pub(crate) fn open(run: &Path) -> Result<(Self, Vec<Pair>), LabError> {
         let paths = PreferencePaths::new(run);
-        let versions = paths.versions();
-        fs::create_dir_all(&versions).map_err(failed("cannot create the folder", &versions))?;
+        fs::create_dir_all(&paths.root).map_err(failed("cannot create the folder", &paths.root))?;
         cut_torn_line(&paths.pairs()).map_err(failed("cannot open the pairs", &paths.pairs()))?;
         close_last_line(&paths.labels()).map_err(failed("cannot open the labels", &paths.labels()))?;
         let pairs: Vec<Pair> = read_lines(&paths.pairs())?;
@@ -252,7 +231,6 @@ impl PreferenceStore {
             next_pair: pairs.iter().map(|pair| pair.id + 1).max().unwrap_or(0),
             next_label: labels.iter().map(|label| label.pair + 1).max().unwrap_or(0),
             reader: LabelReader::new(paths.labels()),
-            paths,
         };
         Ok((store, pairs))
     }
@@ -262,7 +240,7 @@ impl PreferenceStore {
         self.reader.read()
     }
 
-    /// Writes down what a rollout led to. A network is on the device before its revision is.
+    /// Writes down what a rollout led to.
     pub(crate) fn write(&mut self, news: &News) -> Result<(), LabError> {
         for pair in news.asked.iter().filter(|pair| pair.id >= self.next_pair) {
             self.pairs.append(pair)?;
@@ -275,10 +253,6 @@ impl PreferenceStore {
         if !news.asked.is_empty() {
             self.pairs.flush()?;
             self.labels.flush()?;
-        }
-        if let Some(net) = &news.published {
-            let path = self.paths.versions().join(format!("{:06}.net", net.version()));
-            write_parts(&net.save()?, &path)?;
         }
         Ok(())
     }
@@ -302,26 +276,4 @@ fn cut_torn_line(path: &Path) -> io::Result<()> {
         fs::OpenOptions::new().write(true).open(path)?.set_len(complete as u64)?;
     }
     Ok(())
-}
-
-/// Writes the parts of a network into one file.
-pub(crate) fn write_parts(parts: &Parts, path: &Path) -> Result<(), LabError> {
-    let bytes = postcard::to_stdvec(parts).map_err(|error| damaged(path, &error))?;
-    replace_file(&DiskStorage, path, &bytes)?;
-    Ok(())
-}
-
-/// Reads what [`write_parts`] wrote.
-pub(crate) fn read_parts(path: &Path) -> Result<Parts, LabError> {
-    let bytes = fs::read(path).map_err(failed("cannot read the reward model", path))?;
-    postcard::from_bytes(&bytes).map_err(|error| damaged(path, &error))
-}
-
-fn damaged(path: &Path, error: &postcard::Error) -> LabError {
-    LabError::Part { part: path.display().to_string(), why: error.to_string() }
-}
-
-fn failed(what: &'static str, path: &Path) -> impl Fn(io::Error) -> LabError {
-    let path = path.to_path_buf();
-    move |error| LabError::File { what, why: error.to_string(), path: path.clone() }
 }

@@ -258,6 +258,15 @@ impl RewardModel for Published {
         Ok(())
     }
 
+    fn publish(&mut self, parts: &Parts, keep: bool) -> Result<(), String> {
+        let net = RewardNet::load(parts).map_err(|error| error.to_string())?;
+        if !keep {
+            self.versions.clear();
+        }
+        self.add(net);
+        Ok(())
+    }
+
     fn score(&mut self, features: &[f32], out: &mut [f32]) -> Result<(), String> {
         let version = self.selected.unwrap_or_else(|| self.version());
         match self.versions.get(&version) {
