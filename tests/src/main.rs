@@ -10,6 +10,7 @@ mod machines;
 mod optima;
 mod parity;
 mod pictures;
+mod preferences;
 mod replay;
 mod rescoring;
 mod scenario_mistakes;

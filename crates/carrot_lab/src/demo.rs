@@ -150,7 +150,7 @@ fn run_job(
 pub fn evaluate_run(run: &Run) -> Result<Evaluation, LabError> {
     let trainer = run.trainer();
     let setup = trainer.setup();
-    let mut models = crate::models::open_models(setup, carrot_learn::Device::Cpu)?;
+    let mut models = trainer.reward_models()?;
     let spec = setup.scene.evaluation;
     let actor = Actor::Policy { learner: trainer.learner(), explore: false };
     evaluate(setup, trainer.revision(), &mut models, &actor, spec.episodes as usize, spec.seed)

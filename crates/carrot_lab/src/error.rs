@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use carrot_learn::LearnError;
 use carrot_learn::vlm::VlmError;
-use carrot_record::RecordError;
+use carrot_record::{RecordError, RecordWarning};
 use carrot_render::RenderError;
 use carrot_reward::RewardError;
 use carrot_scene::Diagnostics;
 use carrot_sim::{MdpError, SimError};
 
+use crate::preference::BadLine;
 use crate::report::ReportError;
 
 /// Errors of the lab.
@@ -75,6 +76,23 @@ pub enum LabError {
         /// Where they are listed.
         log: PathBuf,
     },
+}
+
+/// What went wrong without stopping a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunWarning {
+    /// With its folder.
+    #[error(transparent)]
+    Record(#[from] RecordWarning),
+    /// With a line of labels.
+    #[error(transparent)]
+    Label(#[from] BadLine),
+    /// An answer about a pair that nobody was asked about.
+    #[error("an answer about pair {0}, which the training never asked for; it is left out")]
+    UnknownPair(u64),
+    /// With a reward network.
+    #[error("{0}")]
+    RewardNetwork(String),
 }
 
 impl LabError {

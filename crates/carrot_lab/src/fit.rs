@@ -1,18 +1,18 @@
 //! Fitting a reward model to the truth of recorded episodes, and keeping it in a file.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use carrot_learn::{SuccessNet, SuccessNetConfig, auc};
 use carrot_record::Episode;
-use carrot_reward::{Revision, RewardModel, RewardModels};
+use carrot_reward::{Revision, RewardModels};
 use carrot_scene::nearest;
 use carrot_sim::{RowKey, Stream};
 use serde::Serialize;
 
 use crate::error::LabError;
 use crate::evaluate::{Actor, record_episodes};
-use crate::setup::{ModelFiles, Setup};
+use crate::setup::Setup;
+use crate::versions::write_parts;
 
 /// Share of episodes that is held out, in percent.
 const HELD_OUT: usize = 20;
@@ -108,9 +108,14 @@ pub fn fit_success(
     Ok((net, report))
 }
 
+/// What a task measures, actions left out.
+pub(crate) fn measured(names: &[String]) -> Vec<String> {
+    names.iter().filter(|n| *n != "action" && !n.starts_with("action_")).cloned().collect()
+}
+
 fn inputs(options: &FitOptions, names: &[String]) -> Result<Vec<String>, LabError> {
     if options.inputs.is_empty() {
-        return Ok(names.iter().filter(|n| *n != "action" && !n.starts_with("action_")).cloned().collect());
+        return Ok(measured(names));
     }
     for input in &options.inputs {
         if !names.contains(input) {
@@ -140,31 +145,5 @@ fn table(episodes: &[Episode], chosen: &[usize], columns: &[usize], width: usize
 /// # Errors
 /// When the file cannot be written.
 pub fn save_model(net: &SuccessNet, path: &Path) -> Result<(), LabError> {
-    let bytes = postcard::to_stdvec(&net.save()?).map_err(|error| damaged(path, &error))?;
-    carrot_record::replace_file(&carrot_record::DiskStorage, path, &bytes)?;
-    Ok(())
-}
-
-/// Reads the fitted models among those that a run offers.
-///
-/// # Errors
-/// When a file cannot be read or is no model.
-pub fn load_models(files: &ModelFiles) -> Result<RewardModels, LabError> {
-    let mut models = RewardModels::new();
-    for (name, path) in files.iter().filter(|(_, path)| !path.is_dir()) {
-        let bytes = std::fs::read(path).map_err(|error| LabError::File {
-            what: "cannot read the reward model",
-            why: error.to_string(),
-            path: path.clone(),
-        })?;
-        let parts: BTreeMap<String, Vec<u8>> =
-            postcard::from_bytes(&bytes).map_err(|error| damaged(path, &error))?;
-        let model: Box<dyn RewardModel> = Box::new(SuccessNet::load(&parts)?);
-        models.insert(name.clone(), model);
-    }
-    Ok(models)
-}
-
-fn damaged(path: &Path, error: &postcard::Error) -> LabError {
-    LabError::Part { part: path.display().to_string(), why: error.to_string() }
+    write_parts(&net.save()?, path)
 }

@@ -2,35 +2,79 @@
 
 use std::path::Path;
 
-use carrot_learn::Device;
+use carrot_learn::novelty::Novelty;
+use carrot_learn::preference::{Published, RewardNet};
 use carrot_learn::vlm::{VLM_FILES, Vlm};
-use carrot_reward::{Graph, RewardModels};
+use carrot_learn::{Device, SuccessNet};
+use carrot_reward::{Graph, RewardError, RewardModel, RewardModels};
 
 use crate::error::LabError;
-use crate::fit::load_models;
 use crate::setup::{ModelFiles, Setup};
+use crate::versions::{read_parts, read_versions};
 use crate::vlm::scorer::Eyes;
 
 /// Name of the folder that holds a run's reward models.
 const MODELS: &str = "models";
 
-/// Opens every model that the rewards of a setup need.
+/// The fitted models of a setup that lie in files.
+pub(crate) fn load_files(setup: &Setup) -> Result<RewardModels, LabError> {
+    let mut models = RewardModels::new();
+    for (name, path) in setup.models.iter().filter(|(_, path)| !path.is_dir()) {
+        let parts = read_parts(path)?;
+        let model: Box<dyn RewardModel> = match RewardNet::is_in(&parts) {
+            true => Box::new(Published::only(RewardNet::load(&parts)?)),
+            false => Box::new(SuccessNet::load(&parts)?),
+        };
+        models.insert(name.clone(), model);
+    }
+    Ok(models)
+}
+
+/// Reads the models of a setup that signals are enough for: those in files, and what is learned beside it with all that
+/// its run has published.
+///
+/// # Errors
+/// When a file cannot be read or is no model.
+pub fn load_models(setup: &Setup) -> Result<RewardModels, LabError> {
+    let mut models = load_files(setup)?;
+    let mut learned: Vec<(&str, Box<dyn RewardModel>)> = Vec::new();
+    if let Some(config) = &setup.preferences {
+        learned.push((&config.model, Box::new(Published::nothing(config.inputs.clone()))));
+    }
+    for own in &setup.novelty {
+        learned.push((&own.model, Box::new(Novelty::new(own.config.clone()))));
+    }
+    for (name, mut model) in learned {
+        let versions = setup.run.as_ref().map_or_else(|| Ok(Vec::new()), |run| read_versions(run, name))?;
+        for parts in versions {
+            let refused = |why| RewardError::Model { name: name.into(), why };
+            model.publish(&parts, true).map_err(refused)?;
+        }
+        models.insert(name.into(), model);
+    }
+    Ok(models)
+}
+
+/// Opens every model that the rewards of a setup need, eyes included.
 ///
 /// # Errors
 /// When a file cannot be read or is no model, or pictures are needed and there is no device that draws.
 pub fn open_models(setup: &Setup, device: Device) -> Result<RewardModels, LabError> {
-    let mut models = load_models(&setup.models)?;
-    for (asked, _) in setup.graphs.iter().flat_map(Graph::asked) {
-        if models.contains_key(&asked.model) {
-            continue;
-        }
-        let vlm = match setup.models.get(&asked.model) {
-            Some(folder) => Vlm::open(folder, device)?,
-            None => return Err(LabError::Refused(format!("the run offers no model `{}`", asked.model))),
-        };
-        models.insert(asked.model.clone(), Box::new(Eyes::new(vlm, setup.task.as_ref())?));
-    }
+    let mut models = load_models(setup)?;
+    add_eyes(setup, device, &mut models)?;
     Ok(models)
+}
+
+/// Opens the image-text models that the rewards of a setup ask.
+pub(crate) fn add_eyes(setup: &Setup, device: Device, models: &mut RewardModels) -> Result<(), LabError> {
+    for (asked, _) in setup.graphs.iter().flat_map(Graph::asked) {
+        let Some(folder) = setup.models.get(&asked.model) else { continue };
+        if !models.contains_key(&asked.model) {
+            let eyes = Eyes::new(Vlm::open(folder, device)?, setup.task.as_ref())?;
+            models.insert(asked.model.clone(), Box::new(eyes));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the reward models of a run with it, so that it can be resumed and scored again anywhere.

@@ -116,7 +116,7 @@ pub fn rescore_episode<'r>(
 pub fn rescore_run(run: &Path, file: Option<&Source>) -> Result<Vec<RescoredEpisode>, LabError> {
     let paths = RunPaths::new(run);
     let setup = Setup::read::<&str>(&Source::read(paths.config())?, &[], find_models(run)?)?;
-    let mut models = crate::fit::load_models(&setup.models)?;
+    let mut models = crate::models::load_models(&setup)?;
     let catalog = setup.task.spec().catalog();
     let own: BTreeMap<u32, Revision> =
         read_lines::<Revision>(&paths.revisions())?.into_iter().map(|r| (r.number, r)).collect();
@@ -169,7 +169,7 @@ struct OtherReward {
 impl OtherReward {
     /// Reads a reward file: a list of terms, programs and machines, as in a scene's `reward`.
     fn read(file: &Source, setup: &Setup) -> Result<Self, Diagnostics> {
-        let names: Vec<String> = setup.models.keys().cloned().collect();
+        let names = setup.model_names();
         let scope = Scope::new(setup.task.spec(), &names);
         let mut diagnostics = Diagnostics::new();
         let root = Syntax::parse(file)?.root();

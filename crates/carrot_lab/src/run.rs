@@ -7,16 +7,18 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use carrot_learn::Device;
 use carrot_record::{
-    CheckpointHeader, DiskStorage, EpisodeWriter, EventWriter, LineLog, MetricsRow, MetricsWriter,
-    RecordWarning, RunFolder, RunMeta, RunName, RunStart, content_hash,
+    CheckpointHeader, DiskStorage, EpisodeWriter, EventWriter, LineLog, MetricsRow, MetricsWriter, RunFolder,
+    RunMeta, RunName, RunStart, content_hash,
 };
 use carrot_scene::Source;
 
-use crate::error::LabError;
+use crate::error::{LabError, RunWarning};
 use crate::models::{find_models, keep_models};
+use crate::preference::PreferenceStore;
 use crate::recorder;
 use crate::setup::Setup;
 use crate::trainer::{Trainer, UpdateReport};
+use crate::versions::write_version;
 
 /// Contained faults per million env steps above which a run stops: such a task is broken.
 const FAULTS_PER_MILLION: u64 = 1000;
@@ -71,7 +73,8 @@ pub struct Run {
     started: Instant,
     /// Seconds and env steps at the last update, for the rate of the next.
     last: (f64, u64),
-    warnings: Vec<RecordWarning>,
+    preferences: Option<PreferenceStore>,
+    warnings: Vec<RunWarning>,
 }
 
 impl Run {
@@ -141,8 +144,8 @@ impl Run {
             return Err(LabError::Refused(format!("{} holds no valid checkpoint", path.display())));
         };
         trainer.load(&checkpoint.parts)?;
-        let mut warnings = newest.warnings;
-        warnings.extend(folder.rewind(&checkpoint.header.logs)?);
+        let mut warnings: Vec<RunWarning> = newest.warnings.into_iter().map(RunWarning::from).collect();
+        warnings.extend(folder.rewind(&checkpoint.header.logs)?.into_iter().map(RunWarning::from));
         let interval = checkpoint_every.unwrap_or_else(|| default_interval(&trainer));
         let steps = Some(trainer.env_steps());
         let mut run = Self::open(folder, &mut trainer, interval, meta.config_hash, steps)
@@ -160,7 +163,18 @@ impl Run {
     ) -> Result<Opened, LabError> {
         let paths = folder.paths().clone();
         let storage = DiskStorage;
+        let preferences = match trainer.preferences_mut() {
+            None => None,
+            Some(own) => {
+                let (store, pairs) = PreferenceStore::open(paths.root())?;
+                if own.config().asks_people() {
+                    own.adopt(pairs);
+                }
+                Some(store)
+            }
+        };
         Ok(Opened {
+            preferences,
             metrics: MetricsWriter::open(&storage, &paths.metrics())?,
             events: EventWriter::create(&storage, paths.root(), unix_secs(), resumed_at)?,
             revisions: LineLog::open(&storage, &paths.revisions())?,
@@ -183,7 +197,7 @@ impl Run {
     }
 
     /// What went wrong without stopping the run.
-    pub fn take_warnings(&mut self) -> Vec<RecordWarning> {
+    pub fn take_warnings(&mut self) -> Vec<RunWarning> {
         std::mem::take(&mut self.warnings)
     }
 
@@ -223,6 +237,7 @@ impl Run {
     /// # Errors
     /// When the update fails, or too many faults were contained.
     pub fn advance(&mut self) -> Result<MetricsRow, LabError> {
+        self.hear()?;
         let report = self.trainer.update()?;
         let row = self.write(report)?;
         let (faults, env_steps) = (self.trainer.faults(), self.trainer.env_steps());
@@ -237,6 +252,20 @@ impl Run {
         Ok(row)
     }
 
+    /// Takes the answers that people have given since the last update.
+    fn hear(&mut self) -> Result<(), LabError> {
+        let (Some(store), Some(own)) = (&mut self.preferences, self.trainer.preferences_mut()) else {
+            return Ok(());
+        };
+        if own.config().asks_people() {
+            let (labels, bad) = store.poll()?;
+            self.warnings.extend(bad.into_iter().map(RunWarning::from));
+            let unknown = labels.iter().filter(|label| !own.hear(label));
+            self.warnings.extend(unknown.map(|label| RunWarning::UnknownPair(label.pair)));
+        }
+        Ok(())
+    }
+
     fn write(&mut self, report: UpdateReport) -> Result<MetricsRow, LabError> {
         for fault in &report.faults {
             self.faults.append(fault)?;
@@ -248,6 +277,13 @@ impl Run {
             if let Some(file) = &mut self.episodes {
                 file.write(episode)?;
             }
+        }
+        if let (Some(store), Some(news)) = (&mut self.preferences, &report.preferences) {
+            store.write(news)?;
+            self.warnings.extend(news.warning.clone().map(RunWarning::RewardNetwork));
+        }
+        for published in &report.published {
+            write_version(self.folder.paths().root(), published)?;
         }
         if let Some(revision) = &report.revision {
             self.revisions.append(revision)?;
@@ -291,6 +327,9 @@ impl Run {
         self.metrics.sync()?;
         self.revisions.sync()?;
         self.faults.sync()?;
+        if let Some(store) = &mut self.preferences {
+            store.sync()?;
+        }
         if let Some(file) = self.episodes.take() {
             file.close()?;
         }
@@ -302,7 +341,7 @@ impl Run {
         };
         let store = self.folder.checkpoints(KEEP);
         let saved = store.save(&header, &parts).or_else(|_| store.save(&header, &parts))?;
-        self.warnings.extend(saved.warnings);
+        self.warnings.extend(saved.warnings.into_iter().map(RunWarning::from));
         Ok(())
     }
 
@@ -335,6 +374,7 @@ struct Opened {
     events: EventWriter,
     revisions: LineLog,
     faults: LineLog,
+    preferences: Option<PreferenceStore>,
     steps_at_start: u64,
     checkpoint_every: u64,
     config_hash: String,
@@ -354,6 +394,7 @@ impl Opened {
             config_hash: self.config_hash,
             started: Instant::now(),
             last: (0.0, self.steps_at_start),
+            preferences: self.preferences,
             warnings: Vec::new(),
         }
     }

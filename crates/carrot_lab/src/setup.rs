@@ -11,6 +11,8 @@ use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
 use carrot_tasks::BuiltTask;
 
 use crate::error::LabError;
+use crate::novelty::{NoveltySpec, model_names};
+use crate::preference::{PreferenceConfig, model_name};
 use crate::randomisation::randomise;
 use crate::scenario::{Perturbations, Timeline, read_perturbations};
 
@@ -36,6 +38,12 @@ pub struct Setup {
     pub farmed_by: Option<&'static str>,
     /// Reward models by name.
     pub models: ModelFiles,
+    /// A reward network that is fitted to preferences beside the training.
+    pub preferences: Option<PreferenceConfig>,
+    /// Bonuses for what is new.
+    pub novelty: Vec<NoveltySpec>,
+    /// The run that the scene lies in, if it is one's.
+    pub run: Option<PathBuf>,
     /// Files beside the scene that the task was built from, by path.
     pub files: BTreeMap<String, Vec<u8>>,
     /// What happens to every row within an episode.
@@ -47,8 +55,17 @@ const FILES: &str = "files";
 
 /// Where the files that a scene names lie: beside it, and in a run in a folder of their own.
 pub(crate) fn folder_of(scene: &Source) -> PathBuf {
-    let beside = Path::new(scene.name()).parent().unwrap_or(Path::new(""));
-    if beside.join("meta.json").is_file() { beside.join(FILES) } else { beside.to_owned() }
+    run_of(scene).map_or_else(|| beside(scene).to_owned(), |run| run.join(FILES))
+}
+
+/// The run that a scene lies in.
+fn run_of(scene: &Source) -> Option<PathBuf> {
+    let folder = beside(scene);
+    folder.join("meta.json").is_file().then(|| folder.to_owned())
+}
+
+fn beside(scene: &Source) -> &Path {
+    Path::new(scene.name()).parent().unwrap_or(Path::new(""))
 }
 
 impl Setup {
@@ -76,15 +93,30 @@ impl Setup {
             Some(node) => randomise(task, node, &mut diagnostics),
             None => task,
         };
-        let names: Vec<String> = models.keys().cloned().collect();
+        let fitted = scene.preferences.as_ref().and_then(model_name);
+        let new = scene.novelty.as_ref().map(model_names).unwrap_or_default();
+        let names: Vec<String> = models.keys().cloned().chain(fitted).chain(new).collect();
         let trained = Some(("reward".to_string(), scene.reward.clone()));
         let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
         let rewards: Vec<(String, NodeRef)> = trained.into_iter().chain(shadows).collect();
         let kinds = KindRegistry::standard();
         let (task, graphs) = read_rewards(task, &rewards, &names, &kinds, &mut diagnostics);
         let reward = reward_name(&scene.reward);
+        let twice = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name));
+        if let (Some((_, name)), Some(node)) = (twice, scene.preferences.as_ref().or(scene.novelty.as_ref()))
+        {
+            let message = format!("there are two reward models `{name}`");
+            diagnostics.error(&node.head(), message, "", "give one of them another name");
+        }
+        let novelty = scene.novelty.as_ref().map_or_else(Vec::new, |node| {
+            NoveltySpec::read_all(node, task.as_ref(), &graphs, &mut diagnostics)
+        });
+        let preferences = scene.preferences.as_ref().and_then(|node| {
+            let num_steps = scene.batch.num_steps as usize;
+            PreferenceConfig::read(node, task.as_ref(), &graphs, num_steps, &mut diagnostics)
+        });
         if let (Some(learner), Some(graph)) = (&learner, graphs.first()) {
-            graph.check_gamma(learner.gamma(), &mut diagnostics);
+            graph.check_gamma(|group| learner.gamma_of(group), &mut diagnostics);
             if let Err(error) = learner.check_task(task.as_ref(), graph) {
                 let place = scene.learner.as_ref().map_or_else(|| name.span.clone(), NodeRef::head);
                 diagnostics.error(&place, error.to_string(), "", "choose another learner, or another task");
@@ -115,6 +147,9 @@ impl Setup {
             reward,
             farmed_by,
             models,
+            preferences,
+            novelty,
+            run: run_of(source),
             files,
             perturbations,
         });
@@ -131,9 +166,21 @@ impl Setup {
             num_steps: batch.num_steps as usize,
             shards: batch.shards.map_or(cores, |s| s as usize).min(batch.num_envs as usize),
             seed: batch.seed,
-            keep_signals: recorded || !self.models.is_empty() || self.learner.keeps_signals(),
+            keep_signals: recorded || self.has_models() || self.learner.keeps_signals(),
             autoreset: true,
         }
+    }
+
+    /// Whether rewards may read models.
+    fn has_models(&self) -> bool {
+        !self.models.is_empty() || self.preferences.is_some() || !self.novelty.is_empty()
+    }
+
+    /// Names of the models that rewards may read.
+    pub(crate) fn model_names(&self) -> Vec<String> {
+        let fitted = self.preferences.iter().map(|config| config.model.clone());
+        let new = self.novelty.iter().map(|own| own.model.clone());
+        self.models.keys().cloned().chain(fitted).chain(new).collect()
     }
 
     /// Keeps the scene's files with a run, so that it can be resumed and scored again anywhere.

@@ -4,20 +4,25 @@ use std::collections::{BTreeMap, VecDeque};
 
 use carrot_learn::{Device, Experience, Learner};
 use carrot_record::{Episode, MetricsRow};
-use carrot_reward::{EpisodeSummary, EpisodeSums, Ledger, Revision, RewardModels, project};
+use carrot_reward::{EpisodeSummary, EpisodeSums, Ledger, Revision, RewardError, RewardModels, project};
 use carrot_sim::{Fault, PartSlice, VecEnv};
 use serde::{Deserialize, Serialize};
 
 use crate::error::LabError;
 use crate::metrics;
+use crate::models::{add_eyes, load_files};
+use crate::novelty::NoveltyReward;
+use crate::preference::{News, Preferences};
 use crate::recorder::EpisodeRecorder;
 use crate::setup::Setup;
+use crate::versions::PublishedVersion;
 use crate::vlm;
 
-/// A part of the checkpoint besides the learner's own.
+/// Parts of the checkpoint besides the learner's own.
 const STATE: &str = "trainer.postcard";
 /// Another, where terms pay the best of many pictures.
 const BEST: &str = "best_pictures.postcard";
+const MEMORIES: &str = "models.postcard";
 
 /// A setup under way.
 pub struct Trainer {
@@ -25,6 +30,8 @@ pub struct Trainer {
     env: VecEnv,
     learner: Box<dyn Learner>,
     models: RewardModels,
+    preferences: Option<Preferences>,
+    novelty: Vec<NoveltyReward>,
     ledger: Ledger,
     actions: Vec<f32>,
     state: State,
@@ -53,6 +60,10 @@ pub struct UpdateReport {
     pub episodes: Vec<Episode>,
     /// Faults contained.
     pub faults: Vec<Fault>,
+    /// What came of preferences.
+    pub preferences: Option<News>,
+    /// Versions of learned rewards that pay from the next rollout on.
+    pub published: Vec<PublishedVersion>,
 }
 
 impl Trainer {
@@ -63,14 +74,28 @@ impl Trainer {
     pub fn new(setup: Setup, device: Device) -> Result<Self, LabError> {
         let config = setup.batch();
         let revision = Revision::initial(&setup.graphs);
-        let models = crate::models::open_models(&setup, device)?;
+        let mut models = load_files(&setup)?;
+        add_eyes(&setup, device, &mut models)?;
+        let preferences = match &setup.preferences {
+            Some(preferences) => Some(Preferences::new(preferences.clone(), config.seed)?),
+            None => None,
+        };
+        if let Some(own) = &preferences {
+            models.insert(own.config().model.clone(), own.model());
+        }
+        let mut novelty = Vec::new();
+        for spec in &setup.novelty {
+            let own = NoveltyReward::new(spec.clone(), config.seed)?;
+            models.insert(own.name().into(), own.model());
+            novelty.push(own);
+        }
         let revision = models.iter().fold(revision, |revision, (name, model)| Revision {
             number: 0,
             ..revision.with_model(&setup.graphs, name, model.version(), 0)
         });
         let env = setup.build(config, &revision)?;
         let spec = setup.task.spec();
-        let groups = setup.graphs[0].groups.len();
+        let groups = &setup.graphs[0].groups;
         let learner = setup.learner.build(setup.task.as_ref(), env.rollout(), groups, config.seed, device)?;
         let recorded = (setup.scene.recording.envs as usize).min(config.num_envs);
         let state = State {
@@ -84,7 +109,7 @@ impl Trainer {
         };
         let ledger = Ledger::new(&setup.graphs, config.num_steps, config.num_envs);
         let actions = vec![0.0; config.num_envs * spec.action.width()];
-        Ok(Self { setup, env, learner, models, ledger, actions, state })
+        Ok(Self { setup, env, learner, models, preferences, novelty, ledger, actions, state })
     }
 
     /// The setup.
@@ -105,6 +130,32 @@ impl Trainer {
     /// The revision in force.
     pub fn revision(&self) -> &Revision {
         &self.state.revision
+    }
+
+    /// Pairs and answers of the reward network that is fitted beside the agent.
+    pub fn preferences(&self) -> Option<&Preferences> {
+        self.preferences.as_ref()
+    }
+
+    /// The same, to answer.
+    pub fn preferences_mut(&mut self) -> Option<&mut Preferences> {
+        self.preferences.as_mut()
+    }
+
+    /// The models that reward now.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn reward_models(&self) -> Result<RewardModels, LabError> {
+        let mut models = load_files(&self.setup)?;
+        add_eyes(&self.setup, Device::Cpu, &mut models)?;
+        if let Some(own) = &self.preferences {
+            models.insert(own.config().model.clone(), own.model());
+        }
+        for own in &self.novelty {
+            models.insert(own.name().into(), own.model());
+        }
+        Ok(models)
     }
 
     /// The learner.
@@ -179,6 +230,15 @@ impl Trainer {
             revision: &revision.graphs[0],
             number: revision.number,
         })?;
+        let news = match &mut self.preferences {
+            Some(own) => Some(own.after_rollout(rollout, &self.ledger, self.state.env_steps)?),
+            None => None,
+        };
+        let mut published: Vec<PublishedVersion> =
+            news.iter().flat_map(|news| news.published.clone()).collect();
+        for own in &mut self.novelty {
+            published.extend(own.after_rollout(rollout)?);
+        }
         self.state.env_steps += (rollout.filled * rollout.num_envs) as u64;
         self.state.update += 1;
         let spec = self.setup.task.spec();
@@ -186,7 +246,18 @@ impl Trainer {
             metrics::collect(spec, graphs, &self.ledger, rollout, &ended, &self.state.window, &scalars);
         vlm::agreement::collect(&graphs[0], rollout, &mut values);
         let view = carrot_reward::RolloutView::new(rollout);
-        let next = revision.after(graphs, &view, self.state.env_steps);
+        let mut next = revision.after(graphs, &view, self.state.env_steps);
+        if let Some(own) = &self.preferences {
+            values.extend(own.scalars().into_iter().map(|(tag, value)| (tag.to_string(), value)));
+        }
+        for own in &published {
+            next = next.with_model(graphs, &own.model, own.version, self.state.env_steps);
+            next.number = self.state.revision.number + 1;
+            if let Some(model) = self.models.get_mut(&own.model) {
+                let refused = |why| RewardError::Model { name: own.model.clone(), why };
+                model.publish(&own.parts, false).map_err(refused)?;
+            }
+        }
         let faults = self.env.take_faults();
         self.state.faults += faults.len() as u64;
         values.insert("health/faults".into(), self.state.faults as f64);
@@ -197,7 +268,7 @@ impl Trainer {
         }
         self.state.revision = next;
         let metrics = MetricsRow { env_steps: self.state.env_steps, update: self.state.update, values };
-        Ok(UpdateReport { metrics, revision: revised, episodes, faults })
+        Ok(UpdateReport { metrics, revision: revised, episodes, faults, preferences: news, published })
     }
 
     /// Fills a rollout with the policy's steps.
@@ -224,6 +295,18 @@ impl Trainer {
     /// When a row's state cannot be written.
     pub fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, LabError> {
         let mut parts = self.learner.save()?;
+        if let Some(own) = &self.preferences {
+            own.save(&mut parts)?;
+        }
+        for own in &self.novelty {
+            own.save(&mut parts)?;
+        }
+        let mut memories: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+        for (name, model) in &self.models {
+            let memory = model.memory().map_err(|why| RewardError::Model { name: name.clone(), why })?;
+            memories.insert(name, memory);
+        }
+        parts.insert(MEMORIES.into(), postcard::to_stdvec(&memories).map_err(part_error)?);
         let state = (&self.state, self.env.save()?, self.env.clipped());
         parts.insert(STATE.into(), postcard::to_stdvec(&state).map_err(part_error)?);
         if !self.ledger.best.is_empty() {
@@ -246,6 +329,21 @@ impl Trainer {
             None => self.ledger.best.clone(),
         };
         self.learner.load(parts)?;
+        if let Some(own) = &mut self.preferences {
+            own.load(parts)?;
+            self.models.insert(own.config().model.clone(), own.model());
+        }
+        for own in &mut self.novelty {
+            own.load(parts)?;
+            self.models.insert(own.name().into(), own.model());
+        }
+        let memories =
+            parts.get(MEMORIES).map(|bytes| postcard::from_bytes::<BTreeMap<String, Vec<u8>>>(bytes));
+        for (name, memory) in memories.transpose().map_err(part_error)?.unwrap_or_default() {
+            if let Some(model) = self.models.get_mut(&name) {
+                model.restore(&memory).map_err(|why| RewardError::Model { name, why })?;
+            }
+        }
         self.env.load(&rows)?;
         self.ledger.best = best;
         self.env.set_clipped(clipped);

@@ -76,6 +76,14 @@ impl LearnerConfig {
         each!(self, own => own.gamma)
     }
 
+    /// Discount of a reward group.
+    pub fn gamma_of(&self, group: &str) -> f32 {
+        match self {
+            Self::Ppo(own) => own.group_gammas.get(group).copied().unwrap_or(own.gamma),
+            Self::Dqn(_) | Self::Sac(_) => self.gamma(),
+        }
+    }
+
     /// Env steps of the whole training.
     pub fn total_steps(&self) -> u64 {
         each!(self, own => own.total_steps)
@@ -87,7 +95,18 @@ impl LearnerConfig {
     /// [`LearnError::Space`] with the reason.
     pub fn check_task(&self, task: &dyn Task, reward: &Graph) -> Result<(), LearnError> {
         match self {
-            Self::Ppo(_) => Ok(()),
+            Self::Ppo(own) => {
+                let range = &range::SHARE;
+                own.group_gammas.values().try_for_each(|gamma| expect("group_gammas", gamma, range))?;
+                match own.group_gammas.keys().find(|group| !reward.groups.contains(group)) {
+                    None => Ok(()),
+                    Some(group) => {
+                        let known = reward.groups.join(", ");
+                        let message = format!("the reward has no group `{group}`; it has {known}");
+                        Err(LearnError::Config { field: "group_gammas", message })
+                    }
+                }
+            }
             Self::Dqn(_) => Dqn::check_space(&task.spec().action),
             Self::Sac(own) => Sac::check_task(own, task, reward),
         }
@@ -106,14 +125,14 @@ impl LearnerConfig {
         &self,
         task: &dyn Task,
         rollout: &Rollout,
-        groups: usize,
+        groups: &[String],
         seed: u64,
         device: Device,
     ) -> Result<Box<dyn Learner>, LearnError> {
         let spec = task.spec();
         Ok(match self {
             Self::Ppo(own) => {
-                let gammas = vec![own.gamma; groups];
+                let gammas: Vec<f32> = groups.iter().map(|group| self.gamma_of(group)).collect();
                 Box::new(Ppo::new(own.clone(), &spec.observation, &spec.action, &gammas, seed, device)?)
             }
             Self::Dqn(own) => Box::new(Dqn::new(own.clone(), task, rollout, seed, device)?),

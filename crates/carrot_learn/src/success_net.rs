@@ -15,6 +15,7 @@ use crate::adam::{Adam, AdamConfig};
 use crate::device::use_threads;
 use crate::params::{Init, ParamSpec, Params};
 use crate::parts::{read_tensors, write_tensors};
+use crate::standard::Standard;
 use crate::views::View;
 
 const WEIGHTS: &str = "success_net.safetensors";
@@ -68,9 +69,7 @@ impl Default for SuccessNetConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SuccessNet {
     about: About,
-    /// Mean of each input, then what its distance from the mean is multiplied with.
-    mean: Vec<f32>,
-    factor: Vec<f32>,
+    standard: Standard,
     layers: Vec<Dense>,
     scratch: [Vec<f32>; 2],
 }
@@ -125,11 +124,8 @@ impl SuccessNet {
             hidden: config.hidden.clone(),
             output: config.output,
         };
-        let (mean, factor) = standardisation(features, width);
-        let standard: Vec<f32> = features
-            .chunks_exact(width)
-            .flat_map(|row| row.iter().zip(&mean).zip(&factor).map(|((x, mean), factor)| (x - mean) * factor))
-            .collect();
+        let inputs = Standard::of(features, width);
+        let standard = inputs.apply(features);
         let targets: Vec<f32> = labels.iter().map(|&label| f32::from(u8::from(label))).collect();
         let table = View::f32(&standard, &[rows as i64, width as i64])?;
         let targets = View::f32(&targets, &[rows as i64])?;
@@ -159,7 +155,7 @@ impl SuccessNet {
             }
             losses.push(sum / rows as f64);
         }
-        Ok((Self::assemble(about, mean, factor, &params.values()?), losses))
+        Ok((Self::assemble(about, inputs, &params.values()?), losses))
     }
 
     /// Name of the network.
@@ -183,11 +179,9 @@ impl SuccessNet {
     /// `features` is `[M, F]`, `out` is `[M]`; rows that the features do not cover stay as they are.
     pub fn score(&mut self, features: &[f32], out: &mut [f32]) {
         let [x, y] = &mut self.scratch;
-        for (row, out) in features.chunks_exact(self.mean.len()).zip(out) {
+        for (row, out) in features.chunks_exact(self.about.inputs.len()).zip(out) {
             x.clear();
-            x.extend(
-                row.iter().zip(&self.mean).zip(&self.factor).map(|((x, mean), factor)| (x - mean) * factor),
-            );
+            x.extend(self.standard.row(row));
             for (i, layer) in self.layers.iter().enumerate() {
                 layer.apply(x, y);
                 if i + 1 < self.layers.len() {
@@ -209,7 +203,7 @@ impl SuccessNet {
     /// When the parts cannot be written.
     pub fn save(&self) -> Result<BTreeMap<String, Vec<u8>>, LearnError> {
         let about = postcard::to_stdvec(&self.about).map_err(|error| LearnError::checkpoint(ABOUT, error))?;
-        let mut values = [self.mean.as_slice(), &self.factor].concat();
+        let mut values = [self.standard.mean.as_slice(), &self.standard.factor].concat();
         for layer in &self.layers {
             values.extend(transposed(&layer.weights, layer.bias.len()));
             values.extend_from_slice(&layer.bias);
@@ -235,11 +229,12 @@ impl SuccessNet {
         let [values] = read_tensors(WEIGHTS, part(WEIGHTS)?, &about.specs(), [""])?;
         let (mean, rest) = values.split_at(about.inputs.len());
         let (factor, params) = rest.split_at(about.inputs.len());
-        Ok(Self::assemble(about.clone(), mean.to_vec(), factor.to_vec(), params))
+        let standard = Standard { mean: mean.to_vec(), factor: factor.to_vec() };
+        Ok(Self::assemble(about.clone(), standard, params))
     }
 
     /// From flat parameters in PyTorch's layout.
-    fn assemble(about: About, mean: Vec<f32>, factor: Vec<f32>, mut params: &[f32]) -> Self {
+    fn assemble(about: About, standard: Standard, mut params: &[f32]) -> Self {
         let mut layers = Vec::new();
         for (inputs, outputs) in about.widths() {
             let (weights, rest) = params.split_at(inputs * outputs);
@@ -247,7 +242,7 @@ impl SuccessNet {
             layers.push(Dense { weights: transposed(weights, inputs), bias: bias.to_vec() });
             params = rest;
         }
-        Self { about, mean, factor, layers, scratch: [Vec::new(), Vec::new()] }
+        Self { about, standard, layers, scratch: [Vec::new(), Vec::new()] }
     }
 }
 
@@ -329,19 +324,6 @@ fn forward(params: &Params, mut x: Tensor) -> Result<Tensor, LearnError> {
     Ok(x.f_squeeze_dim(1)?)
 }
 
-/// Mean and factor of each column; a column that never varies can say nothing and is left out.
-fn standardisation(features: &[f32], width: usize) -> (Vec<f32>, Vec<f32>) {
-    let rows = (features.len() / width) as f64;
-    let moments = |i: usize| {
-        let column = || features[i..].iter().step_by(width).map(|&x| f64::from(x));
-        let mean = column().sum::<f64>() / rows;
-        let std = (column().map(|x| (x - mean) * (x - mean)).sum::<f64>() / rows).sqrt();
-        let factor = (1.0 / std) as f32;
-        (mean as f32, if factor.is_finite() { factor } else { 0.0 })
-    };
-    (0..width).map(moments).unzip()
-}
-
 /// A row-major matrix of `columns` columns, transposed.
 fn transposed(matrix: &[f32], columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|column| matrix[column..].iter().step_by(columns).copied()).collect()
@@ -420,8 +402,7 @@ mod tests {
             read_tensors(WEIGHTS, &net.save().unwrap()[WEIGHTS], &net.about.specs(), [""]).unwrap();
         let mut params = Params::new(specs, 0, Device::Cpu).unwrap();
         params.set_values(&values[2 * INPUTS..]).unwrap();
-        let standard: Vec<f32> =
-            (0..64 * INPUTS).map(|i| (features[i] - net.mean[i % INPUTS]) * net.factor[i % INPUTS]).collect();
+        let standard = net.standard.apply(&features);
         let input = View::f32(&standard, &[64, INPUTS as i64]).unwrap().copied(Device::Cpu).unwrap();
         let mut expected = vec![0.0; 64];
         read_f32(&forward(&params, input).unwrap(), &mut expected).unwrap();

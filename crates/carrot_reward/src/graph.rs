@@ -140,20 +140,20 @@ impl Graph {
         self.top.iter().map(|&i| self.nodes[i].name.as_str()).collect()
     }
 
-    /// Names of the models that fill columns of this graph from signals, with the column of each.
-    pub fn models(&self) -> Vec<(&str, usize)> {
-        let terms = self.terms().filter(|(kind, _)| kind.asked().is_none());
-        terms.filter_map(|(kind, slots)| Some((kind.model()?, slots.now))).collect()
+    /// Names of the models that fill columns of this graph from signals, with the node and the column of each.
+    pub fn models(&self) -> Vec<(&str, usize, usize)> {
+        let terms = self.terms().filter(|(_, kind, _)| kind.asked().is_none());
+        terms.filter_map(|(index, kind, slots)| Some((kind.model()?, index, slots.now))).collect()
     }
 
     /// What terms of this graph ask about pictures, with the column of each.
     pub fn asked(&self) -> Vec<(&Asked, usize)> {
-        self.terms().filter_map(|(kind, slots)| Some((kind.asked()?, slots.now))).collect()
+        self.terms().filter_map(|(_, kind, slots)| Some((kind.asked()?, slots.now))).collect()
     }
 
-    fn terms(&self) -> impl Iterator<Item = (&dyn AnyKind, &RawSlots)> {
-        self.nodes.iter().filter_map(|node| match &node.body {
-            Body::Term(kind, slots) => Some((kind.as_ref(), slots)),
+    fn terms(&self) -> impl Iterator<Item = (usize, &dyn AnyKind, &RawSlots)> {
+        self.nodes.iter().enumerate().filter_map(|(index, node)| match &node.body {
+            Body::Term(kind, slots) => Some((index, kind.as_ref(), slots)),
             Body::Combine(..) => None,
         })
     }
@@ -165,9 +165,19 @@ impl Graph {
         self.nodes.iter().any(reads)
     }
 
-    /// Refuses potentials whose gamma is not the learner's: policy invariance rests on it.
-    pub fn check_gamma(&self, gamma: f32, diagnostics: &mut Diagnostics) {
-        for stage in self.nodes.iter().flat_map(|n| &n.stages) {
+    /// Name of the group that a node belongs to.
+    pub fn group_of(&self, mut node: usize) -> &str {
+        while let Some(parent) = self.nodes[node].parent {
+            node = parent;
+        }
+        &self.groups[self.nodes[node].group]
+    }
+
+    /// Refuses potentials whose gamma is not the learner's for their group: policy invariance rests on it.
+    pub fn check_gamma(&self, gamma_of: impl Fn(&str) -> f32, diagnostics: &mut Diagnostics) {
+        let stages = self.nodes.iter().enumerate().flat_map(|(i, n)| n.stages.iter().map(move |s| (i, s)));
+        for (node, stage) in stages {
+            let gamma = gamma_of(self.group_of(node));
             if let Stage::Potential { gamma: own, at } = stage
                 && *own != gamma
             {

@@ -79,7 +79,7 @@ impl Ledger {
         catalog: &SignalCatalog,
         rollout: &mut Rollout,
     ) -> Result<(), RewardError> {
-        fill_deferred(graphs, models, catalog, rollout)?;
+        fill_deferred(graphs, revision, models, catalog, rollout)?;
         fill_pictures(graphs, models, &mut self.best, rollout)?;
         self.revision = revision.number;
         let view = RolloutView::new(rollout);

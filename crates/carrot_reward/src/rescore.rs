@@ -5,9 +5,9 @@ use carrot_sim::{Cause, SignalView};
 use crate::error::RewardError;
 use crate::graph::{Body, Graph};
 use crate::kind::Transition;
-use crate::model::{RewardModels, input_columns};
+use crate::model::{RewardModels, StepRows, find, input_columns};
 use crate::question::Asked;
-use crate::revision::GraphRevision;
+use crate::revision::{GraphRevision, NodeRevision};
 use crate::score::{Columns, score};
 
 /// What a recorded episode offers: T + 1 signal rows and T step rows.
@@ -95,9 +95,9 @@ pub fn rescore<'r>(
         let number = steps.revision[start];
         let run = steps.revision[start..].iter().take_while(|&&r| r == number).count();
         let state = revision(number).ok_or(RewardError::NoRevision(number))?;
-        // Raw values depend on a revision through the parameters alone.
-        if !evaluated.is_some_and(|earlier| same_params(earlier, state)) {
-            raw = raw_columns(graph, state, models, catalog, &transition, steps.asked)?;
+        // Raw values depend on a revision through the parameters and the versions of models alone.
+        if !evaluated.is_some_and(|earlier| same_raws(earlier, state)) {
+            raw = raw_columns(graph, state, models, catalog, &transition, Some(steps.asked))?;
             evaluated = Some(state);
         }
         let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
@@ -107,19 +107,21 @@ pub fn rescore<'r>(
     Ok(result)
 }
 
-/// Whether two revisions give all terms the same parameters.
-fn same_params(a: &GraphRevision, b: &GraphRevision) -> bool {
-    a.nodes.iter().map(|node| &node.params).eq(b.nodes.iter().map(|node| &node.params))
+/// Whether all terms have the same parameters and models of the same version in two revisions.
+fn same_raws(a: &GraphRevision, b: &GraphRevision) -> bool {
+    let what = |node: &'_ NodeRevision| (node.model, node.params.clone());
+    a.nodes.iter().map(what).eq(b.nodes.iter().map(what))
 }
 
-/// The raw columns that a graph's terms write for a batch of transitions, `[R, N]`.
+/// The raw columns that a graph's terms write for a batch of transitions, `[R, N]`; where they are the steps
+/// of one episode, it comes with what was asked about its pictures.
 fn raw_columns(
     graph: &Graph,
     revision: &GraphRevision,
     models: &mut RewardModels,
     catalog: &carrot_sim::SignalCatalog,
     transition: &Transition<'_>,
-    asked: &[(Asked, Vec<f32>)],
+    episode: Option<&[(Asked, Vec<f32>)]>,
 ) -> Result<Vec<f32>, RewardError> {
     let len = transition.terminated.len();
     let columns = graph.nodes.iter().map(|node| match &node.body {
@@ -131,18 +133,25 @@ fn raw_columns(
         let Body::Term(kind, slots) = &node.body else { continue };
         let kind = kind.with_params(&state.params);
         if let Some(own) = kind.asked() {
-            let found = asked.iter().find(|(other, _)| other == own);
+            let found = episode.unwrap_or_default().iter().find(|(other, _)| other == own);
             let (_, answers) = found.ok_or_else(|| RewardError::NoPictures(own.model.clone()))?;
             raw[slots.now * len..][..len].copy_from_slice(answers);
         } else if let Some(name) = kind.model() {
-            let model = models.get_mut(name).ok_or_else(|| RewardError::NoModel(name.into()))?;
+            let model = find(models, name, state.model)?;
             let inputs = input_columns(model.as_ref(), catalog)?;
             let features: Vec<f32> = (0..len)
                 .flat_map(|t| inputs.iter().map(move |&c| (c, t)))
                 .map(|(c, t)| transition.now.column(c)[t])
                 .collect();
             let out = &mut raw[slots.now * len..][..len];
-            model.score(&features, out).map_err(|why| RewardError::Model { name: name.into(), why })?;
+            let ended: Vec<bool> =
+                transition.terminated.iter().zip(transition.truncated).map(|(a, b)| *a || *b).collect();
+            let steps = StepRows { features: &features, rows: 1, ended: &ended, fresh: true };
+            let scored = match episode {
+                Some(_) => model.score_steps(&steps, out),
+                None => model.score(&features, out),
+            };
+            scored.map_err(|why| RewardError::Model { name: name.into(), why })?;
         } else {
             kind.evaluate(transition, &mut raw[slots.now * len..][..len]);
         }
@@ -169,7 +178,7 @@ pub fn score_transitions(
     transition: &Transition<'_>,
 ) -> Result<Rescored, RewardError> {
     let len = transition.terminated.len();
-    let raw = raw_columns(graph, revision, models, catalog, transition, &[])?;
+    let raw = raw_columns(graph, revision, models, catalog, transition, None)?;
     let columns = Columns { raw: &raw, terminated: transition.terminated, cause: transition.cause };
     let mut outputs = vec![0.0; graph.nodes.len() * len];
     let mut totals = vec![vec![0.0; len]; graph.groups.len()];

@@ -22,6 +22,8 @@ const MAX_STEPS: u32 = 1 << 16;
 ///     batch: (num_envs: 64, num_steps: 128),
 ///     reward: "shaped",                    // a name, a list of terms, or Graph(..)
 ///     shadows: {"truth": "sparse"},
+///     preferences: (..),                   // a reward network that is fitted beside the agent
+///     novelty: [..],                       // bonuses for what is new
 ///     learner: Ppo(gamma: 0.99, total_steps: 200_000),
 ///     evaluation: (episodes: 100, seed: 1000),
 ///     recording: (envs: 1),
@@ -41,6 +43,10 @@ pub struct SceneSpec {
     pub reward: NodeRef,
     /// Rewards that only watch, by name, in the order written. Open like `reward`.
     pub shadows: Vec<(Spanned<String>, NodeRef)>,
+    /// Where a reward network gets preferences from. Open: the owner of preferences reads it.
+    pub preferences: Option<NodeRef>,
+    /// What is paid for being new. Open: the owner of novelty reads it.
+    pub novelty: Option<NodeRef>,
     /// Who learns and how. Open: the learner reads it.
     pub learner: Option<NodeRef>,
     /// How the trained policy is measured.
@@ -133,6 +139,8 @@ impl SceneSpec {
         let perturbations = reader.node("perturbations");
         let reward = reader.required_node("reward");
         let shadows = reader.node("shadows");
+        let preferences = reader.node("preferences");
+        let novelty = reader.node("novelty");
         let learner = reader.node("learner");
         let evaluation = reader.node("evaluation");
         let recording = reader.node("recording");
@@ -157,6 +165,8 @@ impl SceneSpec {
             perturbations,
             reward: reward?,
             shadows: shadows?,
+            preferences,
+            novelty,
             learner,
             evaluation: evaluation?,
             recording: recording?,

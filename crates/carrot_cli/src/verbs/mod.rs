@@ -10,6 +10,7 @@ mod eval;
 mod fit_reward;
 mod kinds;
 mod mdp;
+mod prefer;
 mod report;
 mod rescore;
 mod resume;
@@ -58,6 +59,8 @@ pub(crate) enum Verb {
     Robot(robot::Robot),
     /// Fit a reward model to the truth of scripted episodes
     FitReward(fit_reward::FitReward),
+    /// Compare pairs of a run's segments, while it trains: left, right, equal or skip
+    Prefer(prefer::Prefer),
     /// Teach an image-text model what can be said of pictures
     #[command(subcommand)]
     Vlm(vlm::Vlm),
@@ -91,6 +94,7 @@ impl Verb {
             Self::Check(verb) => verb.run(output),
             Self::Robot(verb) => verb.run(output),
             Self::FitReward(verb) => verb.run(output),
+            Self::Prefer(verb) => verb.run(output),
             Self::Vlm(verb) => verb.run(output),
             Self::Mdp(verb) => verb.run(output),
             Self::App(verb) => verb.run(),

@@ -3,6 +3,7 @@
 
 mod kills;
 mod mistakes;
+mod prefer;
 mod runs;
 mod scenarios;
 mod vlm;
@@ -48,12 +49,13 @@ fn entries(folder: &Path) -> Vec<String> {
     names
 }
 
-const VERBS: [&[&str]; 19] = [
+const VERBS: [&[&str]; 20] = [
     &["tasks", "list"],
     &["tasks", "show"],
     &["kinds", "list"],
     &["kinds", "show"],
     &["reward", "grammar"],
+    &["prefer"],
     &["test"],
     &["train"],
     &["resume"],

@@ -8,6 +8,7 @@ mod clock;
 pub mod learn;
 pub mod peers;
 pub mod pictures;
+pub mod rewards;
 mod spread;
 pub mod step;
 pub mod table;

@@ -1,5 +1,6 @@
 //! The settings of PPO.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use carrot_scene::Reader;
@@ -46,6 +47,8 @@ settings! {
         total_steps: u64 = 1_000_000, range::STEPS;
         /// Discount of every reward group (PPO, equation 11).
         gamma: f32 = 0.99, range::SHARE;
+        /// Discounts of reward groups that have one of their own, by name.
+        group_gammas: BTreeMap<String, f32> = BTreeMap::new();
         /// Lambda of the advantage estimate (Schulman et al. 2016, equation 16).
         gae_lambda: f32 = 0.95, range::SHARE;
         /// Passes over a rollout: K of PPO's algorithm 1.

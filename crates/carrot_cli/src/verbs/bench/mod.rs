@@ -2,6 +2,7 @@
 
 mod learn;
 mod pictures;
+mod rewards;
 mod step;
 
 use std::path::{Path, PathBuf};
@@ -40,6 +41,9 @@ pub(crate) enum Bench {
     #[command(after_help = "Examples:\n  LP_NUM_THREADS=1 carrot bench pictures --peers benches/peers\n  \
         carrot bench pictures --task Reach --size 128")]
     Pictures(pictures::Pictures),
+    /// What rewards that are learned are worth, the truth beside the return
+    #[command(subcommand)]
+    Rewards(rewards::Rewards),
 }
 
 impl Bench {
@@ -48,6 +52,7 @@ impl Bench {
             Self::Step(step) => step.run(output),
             Self::Learn(learn) => learn.run(output),
             Self::Pictures(pictures) => pictures.run(output),
+            Self::Rewards(rewards) => rewards.run(output),
         }
     }
 }
@@ -91,14 +96,24 @@ impl Company {
     }
 
     fn answer(&self, output: &Output, document: &impl Serialize, found: &Table) -> Result<(), Failure> {
-        if let Some(path) = &self.markdown {
-            write(path, &format!("`{}`\n\n{}", lookup::command_line(), found.markdown()))?;
-        }
-        output.answer(document, || {
-            let headings: Vec<&str> = found.headings.iter().map(String::as_str).collect();
-            table(&headings, &found.rows)
-        })
+        answer(output, document, found, self.markdown.as_deref())
     }
+}
+
+/// Gives a table as the answer, and writes it down where asked to.
+fn answer(
+    output: &Output,
+    document: &impl Serialize,
+    found: &Table,
+    markdown: Option<&Path>,
+) -> Result<(), Failure> {
+    if let Some(path) = markdown {
+        write(path, &format!("`{}`\n\n{}", lookup::command_line(), found.markdown()))?;
+    }
+    output.answer(document, || {
+        let headings: Vec<&str> = found.headings.iter().map(String::as_str).collect();
+        table(&headings, &found.rows)
+    })
 }
 
 fn write(path: &Path, text: &str) -> Result<(), LabError> {

@@ -1,0 +1,156 @@
+//! `carrot bench rewards`: what learned rewards learn.
+
+use carrot_lab::LabError;
+use carrot_lab::bench::rewards::preferences::{CASES, PreferenceCase, PreferenceTask};
+use carrot_lab::bench::rewards::{noise, preferences, regret, self_play};
+use clap::{Args, Subcommand};
+
+use super::answer;
+use crate::failure::Failure;
+use crate::lookup;
+use crate::output::Output;
+
+/// Which question.
+#[derive(Subcommand)]
+pub(crate) enum Rewards {
+    /// Two hundred simulated labels in place of the reward: the order of held-out episodes, and the agent's truth
+    Preferences(Preferences),
+    /// A quarter of the labels is wrong: one network beside ensembles, gold beside proxy
+    Noise(Preferences),
+    /// Preferences that go round in a circle: self-play beside a Bradley-Terry reward
+    SelfPlay(SelfPlay),
+    /// Partial return against regret on random grids with exact optima
+    Regret(Regret),
+}
+
+/// Seeds of trainings, and where the table goes.
+#[derive(Args)]
+pub(crate) struct Preferences {
+    /// Task; may be given several times
+    #[arg(long)]
+    task: Vec<String>,
+    /// Trainings of each kind
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    seeds: u64,
+    /// Also write the table as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<std::path::PathBuf>,
+    /// Changes to the scenes by path: preferences.combine=Min
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+/// How many seeds.
+#[derive(Args)]
+pub(crate) struct SelfPlay {
+    /// Seeds
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100))]
+    seeds: u64,
+    /// Also write the table as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<std::path::PathBuf>,
+}
+
+/// How many grids.
+#[derive(Args)]
+pub(crate) struct Regret {
+    /// Random grids
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    grids: u32,
+    /// Answers per grid
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pairs: u32,
+    /// Seed of grids and pairs
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Also write the table as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<std::path::PathBuf>,
+}
+
+impl Rewards {
+    pub(super) fn run(&self, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::Preferences(own) => own.run(output),
+            Self::Noise(own) => own.run_noise(output),
+            Self::SelfPlay(own) => own.run(output),
+            Self::Regret(own) => own.run(output),
+        }
+    }
+}
+
+impl Preferences {
+    fn run(&self, output: &Output) -> Result<(), Failure> {
+        let mut found = Vec::new();
+        for case in self.cases()? {
+            let mut seeds = Vec::new();
+            for seed in 1..=self.seeds {
+                let result = preferences::measure(case, &self.overrides, seed)?;
+                let tau = result.tau.map_or_else(|| "none".into(), |tau| format!("{tau:.3}"));
+                output.note(&format!(
+                    "{}, seed {seed}: tau {tau}; score {:.3} from {} labels, {:.3} told the reward",
+                    case.task, result.learned.mean_score, result.labels, result.told.mean_score
+                ));
+                seeds.push(result);
+            }
+            found.push(PreferenceTask { task: case.task.into(), seeds });
+        }
+        answer(output, &found, &preferences::table(&found), self.markdown.as_deref())
+    }
+}
+
+impl Preferences {
+    fn run_noise(&self, output: &Output) -> Result<(), Failure> {
+        let (mut found, mut tables) = (Vec::new(), Vec::new());
+        for case in self.cases()? {
+            let mut seeds = Vec::new();
+            for seed in 1..=self.seeds {
+                let results = noise::measure(case, &self.overrides, seed)?;
+                for result in &results {
+                    output.note(&format!(
+                        "{}, seed {seed}, {}: score {:.3}, true return {:.3}, {}",
+                        case.task,
+                        result.variant,
+                        result.agent.mean_score,
+                        result.agent.mean_return,
+                        result.parted.map_or_else(
+                            || "gold and proxy stay together".to_string(),
+                            |steps| format!("gold and proxy part at {steps} env steps")
+                        )
+                    ));
+                }
+                seeds.push(results);
+            }
+            tables.push(noise::table(case.task, &seeds));
+            found.push(seeds);
+        }
+        let mut all = tables.remove(0);
+        all.rows.extend(tables.into_iter().flat_map(|table| table.rows));
+        answer(output, &found, &all, self.markdown.as_deref())
+    }
+
+    fn cases(&self) -> Result<Vec<&'static PreferenceCase>, Failure> {
+        let valid: Vec<&str> = CASES.iter().map(|case| case.task).collect();
+        if let Some(unknown) = self.task.iter().find(|task| !valid.contains(&task.as_str())) {
+            return Err(lookup::unknown("task", unknown, &valid).into());
+        }
+        let wanted =
+            |case: &&PreferenceCase| self.task.is_empty() || self.task.iter().any(|own| own == case.task);
+        Ok(CASES.iter().filter(wanted).collect())
+    }
+}
+
+impl SelfPlay {
+    fn run(&self, output: &Output) -> Result<(), Failure> {
+        let found: Vec<_> = (1..=self.seeds).map(self_play::measure).collect();
+        answer(output, &found, &self_play::table(&found), self.markdown.as_deref())
+    }
+}
+
+impl Regret {
+    fn run(&self, output: &Output) -> Result<(), Failure> {
+        let measure = |grid| regret::measure(grid, self.pairs as usize, self.seed);
+        let found = (0..self.grids).map(measure).collect::<Result<Vec<_>, _>>().map_err(LabError::from)?;
+        answer(output, &found, &regret::table(&found), self.markdown.as_deref())
+    }
+}

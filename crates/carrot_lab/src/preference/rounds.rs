@@ -1,0 +1,303 @@
+//! Rounds of questions beside a training: segments, pairs, answers, a fit, and what is published of it.
+//!
+//! All of it happens between two rollouts, and depends on the rollouts, the answers and the seed alone.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use carrot_learn::Parts;
+use carrot_learn::preference::{
+    Answer, FitReport, Hierarchy, Pair, Published, RewardNet, RewardTrainer, Segment, Verdict, choose_pairs,
+    judge_by_one_of,
+};
+use carrot_reward::{Ledger, RewardModel};
+use carrot_sim::Rollout;
+use serde::{Deserialize, Serialize};
+
+use super::config::{Annotator, PreferenceConfig};
+use super::segments::sample;
+use super::store::{Label, Says};
+use crate::error::LabError;
+use crate::versions::PublishedVersion;
+
+/// Part of a checkpoint.
+const STATE: &str = "preference.postcard";
+/// Segments drawn from a rollout, and segments that are remembered.
+const DRAWN: usize = 64;
+const REMEMBERED: usize = 512;
+
+/// A reward network on its way: what was asked, what was answered, and what is fitted to it.
+pub struct Preferences {
+    config: PreferenceConfig,
+    seed: u64,
+    trainer: RewardTrainer,
+    published: Option<RewardNet>,
+    state: State,
+}
+
+/// What changes from update to update, beside the networks.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct State {
+    /// Segments to choose from, the newest last.
+    pool: VecDeque<Segment>,
+    /// Pairs without an answer.
+    open: BTreeMap<u64, Pair>,
+    answered: BTreeMap<u64, (Pair, Verdict)>,
+    /// Pairs asked for so far; the number of the next one.
+    asked: u64,
+    rounds: u32,
+    rollouts: u32,
+    /// There are answers that no fit has seen.
+    changed: bool,
+    last_fit: Option<FitReport>,
+    refused_fits: u64,
+    refused_segments: u64,
+}
+
+/// What a rollout led to.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Pairs that are asked for.
+    pub asked: Vec<Pair>,
+    /// Answers of simulated annotators.
+    pub labels: Vec<Label>,
+    /// The network that rewards from the next rollout on.
+    pub published: Option<PublishedVersion>,
+    /// What went wrong, and what was done about it.
+    pub warning: Option<String>,
+}
+
+impl Preferences {
+    /// Nothing asked yet.
+    ///
+    /// # Errors
+    /// When the network cannot be built.
+    pub(crate) fn new(config: PreferenceConfig, seed: u64) -> Result<Self, LabError> {
+        let trainer =
+            RewardTrainer::new(config.network.clone(), config.inputs.clone(), config.combine, seed)?;
+        Ok(Self { config, seed, trainer, published: None, state: State::default() })
+    }
+
+    /// What was read of the scene.
+    pub fn config(&self) -> &PreferenceConfig {
+        &self.config
+    }
+
+    /// Pairs that wait for an answer, oldest first.
+    pub fn open(&self) -> impl Iterator<Item = &Pair> {
+        self.state.open.values()
+    }
+
+    /// Pairs with an answer.
+    pub fn answered(&self) -> usize {
+        self.state.answered.len()
+    }
+
+    /// The network that rewards, as a model.
+    pub(crate) fn model(&self) -> Box<dyn RewardModel> {
+        Box::new(match &self.published {
+            Some(net) => Published::only(net.clone()),
+            None => Published::nothing(self.config.inputs.clone()),
+        })
+    }
+
+    /// Takes a person's answer; false when nobody was asked about such a pair.
+    pub fn hear(&mut self, label: &Label) -> bool {
+        let state = &mut self.state;
+        let known = state.answered.remove(&label.pair);
+        let before = known.as_ref().map(|(_, verdict)| *verdict);
+        let Some(pair) = known.map(|(pair, _)| pair).or_else(|| state.open.remove(&label.pair)) else {
+            return false;
+        };
+        let says = label.says.verdict();
+        match says {
+            Some(verdict) => drop(state.answered.insert(label.pair, (pair, verdict))),
+            None => drop(state.open.insert(label.pair, pair)),
+        }
+        state.changed |= before != says;
+        true
+    }
+
+    /// Takes over pairs that an earlier process asked for after the checkpoint from which this one goes on.
+    pub(crate) fn adopt(&mut self, pairs: Vec<Pair>) {
+        for pair in pairs.into_iter().filter(|pair| pair.id >= self.state.asked) {
+            self.state.open.insert(pair.id, pair);
+        }
+        let next = self.state.open.keys().next_back().map_or(0, |last| last + 1);
+        self.state.asked = self.state.asked.max(next);
+    }
+
+    /// Looks at a finalised rollout: may ask, be answered, fit and publish.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub(crate) fn after_rollout(
+        &mut self,
+        rollout: &Rollout,
+        ledger: &Ledger,
+        env_steps: u64,
+    ) -> Result<News, LabError> {
+        let gold = self.config.gold.map(|graph| &ledger.graphs[graph]);
+        let found = sample(&self.config, rollout, gold, DRAWN, (self.seed, env_steps, self.state.rollouts));
+        self.state.refused_segments += found.refused;
+        self.state.pool.extend(found.segments);
+        let extra = self.state.pool.len().saturating_sub(REMEMBERED);
+        self.state.pool.drain(..extra);
+
+        let mut news = News { asked: self.ask()?, ..News::default() };
+        news.labels = self.answer();
+        self.state.rollouts += 1;
+        if self.state.changed {
+            self.fit(&mut news)?;
+        }
+        Ok(news)
+    }
+
+    /// Asks for the pairs that are due.
+    fn ask(&mut self) -> Result<Vec<Pair>, LabError> {
+        let (queries, state) = (&self.config.queries, &mut self.state);
+        let due = match state.rounds {
+            0 => queries.first,
+            _ if u64::from(state.rollouts).is_multiple_of(queries.every) => queries.round,
+            _ => 0,
+        };
+        // People have their own pace: no more is asked than they are behind by.
+        let room = queries.first.max(queries.round).saturating_sub(state.open.len() as u64);
+        let count = due.min(queries.labels.saturating_sub(state.asked)).min(room) as usize;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let pool: Vec<&Segment> = state.pool.iter().collect();
+        let (net, seed) = (self.published.as_ref(), self.seed);
+        let chosen = choose_pairs(queries.choice, &pool, count, queries.candidates, net, seed, state.rounds)?;
+        let pair = |(i, (left, right)): (usize, &(usize, usize))| Pair {
+            id: state.asked + i as u64,
+            left: pool[*left].clone(),
+            right: pool[*right].clone(),
+        };
+        let asked: Vec<Pair> = chosen.iter().enumerate().map(pair).collect();
+        if !asked.is_empty() {
+            state.rounds += 1;
+        }
+        state.asked += asked.len() as u64;
+        state.open.extend(asked.iter().map(|pair| (pair.id, pair.clone())));
+        Ok(asked)
+    }
+
+    /// Lets a simulated annotator answer everything that is open.
+    fn answer(&mut self) -> Vec<Label> {
+        let hierarchy = match &self.config.annotator {
+            Annotator::People => return Vec::new(),
+            Annotator::Hierarchy { factors, margin, .. } => {
+                let pool: Vec<&Segment> = self.state.pool.iter().collect();
+                Hierarchy::new(*margin, factors.len(), &pool)
+            }
+            Annotator::Simulated { .. } | Annotator::Populations { .. } => Hierarchy::default(),
+        };
+        let judge = |pair: &Pair| match &self.config.annotator {
+            Annotator::People => None,
+            Annotator::Simulated { faults, .. } => {
+                Some(("simulated".to_string(), faults.judge(pair, self.seed)))
+            }
+            Annotator::Hierarchy { .. } => Some(("hierarchy".to_string(), hierarchy.judge(pair))),
+            Annotator::Populations { of, .. } => judge_by_one_of(of, pair, self.seed)
+                .map(|(who, verdict)| (format!("population {who}"), verdict)),
+        };
+        let label = |pair: &Pair| {
+            let (by, verdict) = judge(pair)?;
+            Some(Label::new(pair.id, verdict.into(), &by, ""))
+        };
+        let labels: Vec<Label> = self.state.open.values().filter_map(label).collect();
+        for label in &labels {
+            self.hear(label);
+        }
+        labels
+    }
+
+    /// Fits the network to all answers, and publishes it if its numbers are sound.
+    fn fit(&mut self, news: &mut News) -> Result<(), LabError> {
+        self.state.changed = false;
+        let answers: Vec<(&Pair, Answer)> = self
+            .state
+            .answered
+            .values()
+            .filter_map(|(pair, verdict)| Some((pair, verdict.answer()?)))
+            .collect();
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let report = self.trainer.fit(&answers)?;
+        self.state.last_fit = Some(report);
+        if report.kept {
+            let net = self.trainer.publish()?;
+            news.published = Some(PublishedVersion {
+                model: self.config.model.clone(),
+                version: net.version(),
+                parts: net.save()?,
+            });
+            self.published = Some(net);
+            return Ok(());
+        }
+        self.state.refused_fits += 1;
+        let rewards = match &self.published {
+            Some(net) => format!("version {} keeps rewarding", net.version()),
+            None => "nothing is published yet".into(),
+        };
+        news.warning = Some(format!(
+            "the reward network `{}` came to numbers that are not finite after {} answers; the fit was taken back, {rewards}",
+            self.config.model,
+            answers.len()
+        ));
+        Ok(())
+    }
+
+    /// Numbers under the tags of `metrics.jsonl`.
+    pub(crate) fn scalars(&self) -> Vec<(&'static str, f64)> {
+        let state = &self.state;
+        let mut scalars = vec![
+            ("preference/asked", state.asked as f64),
+            ("preference/labels", state.answered.len() as f64),
+            ("preference/version", self.published.as_ref().map_or(0.0, |net| f64::from(net.version()))),
+            ("preference/refused_fits", state.refused_fits as f64),
+            ("preference/refused_segments", state.refused_segments as f64),
+        ];
+        if let Some(fit) = state.last_fit.filter(|fit| fit.kept) {
+            scalars.extend([("preference/loss", fit.loss), ("preference/accuracy", fit.accuracy)]);
+        }
+        scalars
+    }
+
+    /// Everything to go on from, as named parts.
+    pub(crate) fn save(&self, parts: &mut Parts) -> Result<(), LabError> {
+        parts.extend(self.trainer.save()?);
+        if let Some(net) = &self.published {
+            parts.extend(net.save()?);
+        }
+        parts.insert(STATE.into(), postcard::to_stdvec(&self.state).map_err(part_error)?);
+        Ok(())
+    }
+
+    /// Goes on from saved parts, bit for bit.
+    pub(crate) fn load(&mut self, parts: &Parts) -> Result<(), LabError> {
+        let missing = || LabError::Part { part: STATE.into(), why: "it is missing".into() };
+        let state = postcard::from_bytes(parts.get(STATE).ok_or_else(missing)?).map_err(part_error)?;
+        let published = if RewardNet::is_in(parts) { Some(RewardNet::load(parts)?) } else { None };
+        self.trainer.load(parts)?;
+        (self.state, self.published) = (state, published);
+        Ok(())
+    }
+}
+
+impl From<Verdict> for Says {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Left => Self::Left,
+            Verdict::Right => Self::Right,
+            Verdict::Equal => Self::Equal,
+            Verdict::Skip => Self::Skip,
+        }
+    }
+}
+
+fn part_error(error: postcard::Error) -> LabError {
+    LabError::Part { part: STATE.into(), why: error.to_string() }
+}

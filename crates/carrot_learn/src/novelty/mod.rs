@@ -1,0 +1,81 @@
+//! Bonuses for what is new: within the episode, over the whole training, or both multiplied.
+//!
+//! What is new within an episode is a function of that episode alone, so it is remembered step by step and begins anew
+//! with every episode. What is new over the training changes with the training: it is paid by a published version, as
+//! every other learned reward is, and the rollout that is paid for is not yet in it. So recorded episodes are scored
+//! again to the bit.
+//!
+//! # Source
+//! Henaff et al., "A study of global and episodic bonuses for exploration in contextual MDPs" (2023): both families, and
+//! their product. What differs: inputs are signals on the scale of their range, not learned features.
+//!
+//! # When it misleads
+//! New is not good: an agent that is paid for both may walk on instead of finishing, so give the bonus a group with a
+//! discount and a value head of its own, and watch the truth. Signals that never repeat, such as noise or a clock, are
+//! new for ever.
+
+mod episodic;
+mod global;
+mod model;
+mod rnd;
+
+pub use episodic::EpisodicBonus;
+pub use global::{GlobalBonus, NoveltyTrainer};
+pub use model::Novelty;
+
+use serde::{Deserialize, Serialize};
+
+use crate::LearnError;
+
+/// What a bonus is paid for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NoveltyConfig {
+    /// Signal columns that tell one state from another.
+    pub inputs: Vec<String>,
+    /// Lowest and highest value of each.
+    pub ranges: Vec<(f32, f32)>,
+    /// What is new within the episode.
+    pub episodic: Option<EpisodicBonus>,
+    /// What is new over the training.
+    pub global: Option<GlobalBonus>,
+}
+
+impl NoveltyConfig {
+    /// Refuses a bonus for nothing.
+    ///
+    /// # Errors
+    /// [`LearnError::Config`].
+    pub fn check(&self) -> Result<(), LearnError> {
+        let refuse = |field, message: &str| Err(LearnError::Config { field, message: message.into() });
+        if self.inputs.is_empty() || self.inputs.len() != self.ranges.len() {
+            return refuse("inputs", "give the signals that tell one state from another");
+        }
+        match (&self.episodic, &self.global) {
+            (None, None) => refuse("episodic", "give `episodic`, `global` or both"),
+            (Some(bonus), _) if !bonus.is_sound() => refuse("episodic", "a number is out of range"),
+            (_, Some(bonus)) if !bonus.is_sound() => refuse("global", "a number is out of range"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Inputs on the scale of their ranges, from 0 to 1.
+    fn scaled(&self, features: &[f32]) -> Vec<f32> {
+        let row = |row: &[f32]| -> Vec<f32> {
+            let scale = |(&x, &(low, high)): (&f32, &(f32, f32))| {
+                let span = high - low;
+                if span > 0.0 && span.is_finite() { (x - low) / span } else { x }
+            };
+            row.iter().zip(&self.ranges).map(scale).collect()
+        };
+        features.chunks_exact(self.inputs.len().max(1)).flat_map(row).collect()
+    }
+}
+
+/// Which of so many equal parts of its range each input lies in.
+fn cell(row: &[f32], cells: u32) -> Vec<i32> {
+    let last = cells as f32 - 1.0;
+    row.iter().map(|x| (x * cells as f32).floor().clamp(-1.0, last + 1.0).min(last) as i32).collect()
+}
+
+#[cfg(test)]
+mod tests;
