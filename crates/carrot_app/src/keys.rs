@@ -6,20 +6,21 @@ use crate::action::{Action, Side, Tab};
 use crate::desk::Desk;
 
 /// Keys without a hand on the wheel, and what they do.
-pub const HELP: [(&str, &str); 14] = [
+pub const HELP: [(&str, &str); 15] = [
     ("Space", "play or pause"),
     ("Left, Right", "one step back, one step on"),
     ("Home, End", "oldest kept step, newest step"),
     ("[ ]", "env before, env after"),
     ("1 to 5", "contributions, signals, return and truth, batch, learning curves"),
-    ("F6 F7 F8", "reward, training, by hand"),
+    ("F6 F7 F8 F10", "reward, training, by hand, scenario"),
     ("- +", "slower, faster"),
     ("W", "one env, or a wall of them"),
     ("H", "take the wheel, or let go"),
     ("F, C", "follow, camera home"),
+    ("G", "the reward as a field on the floor"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo, redo"),
     ("Ctrl+S", "save the scene"),
-    ("F9, F11, F12", "dark or light, animation, picture"),
+    ("F9, F11, F12", "dark or light, film, picture"),
     ("Esc", "start page"),
 ];
 
@@ -56,12 +57,14 @@ pub fn read(ui: &Ui, desk: &Desk) -> Vec<Action> {
             (Key::ArrowLeft, Action::StepBack),
             (Key::ArrowRight, Action::StepOnce),
             (Key::F, Action::Follow(!desk.follow)),
+            (Key::G, Action::ShowField(!desk.shows_field)),
             (Key::C, Action::ResetCamera),
             (Key::W, Action::SetWall(if session.wall() > 1 { 1 } else { session.live().rows().min(16) })),
         ];
         actions.extend(others.into_iter().filter(|(key, _)| pressed(*key)).map(|(_, action)| action));
     }
-    let sides = [Key::F6, Key::F7, Key::F8].into_iter().zip(Side::ALL).filter(|(key, _)| pressed(*key));
+    let sides =
+        [Key::F6, Key::F7, Key::F8, Key::F10].into_iter().zip(Side::ALL).filter(|(key, _)| pressed(*key));
     actions.extend(sides.map(|(_, side)| Action::ShowSide(side)));
     let always = [
         (Key::Space, Action::TogglePlay),

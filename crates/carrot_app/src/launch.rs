@@ -2,16 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use carrot_lab::LabError;
+
 use crate::desk::{Desk, Places};
-use crate::error::AppError;
+use crate::session::Scenario;
 
 /// What the command line says.
 pub const USAGE: &str = "\
 See what a reward does, live, on every task.
 
-Usage: carrot-app [SCENE | RUN] [--runs FOLDER] [--scenes FOLDER] [--size WIDTHxHEIGHT] [--light] [--tour FOLDER]
+Usage: carrot-app [SCENE | SCENARIO | RUN] [--runs FOLDER] [--scenes FOLDER] [--size WIDTHxHEIGHT] [--light] [--tour FOLDER]
 
   SCENE            a scene file, to play with
+  SCENARIO         a scenario file, to watch what it expects being decided
   RUN              a run's folder, finished or being written
   --runs FOLDER    where runs lie (default: runs)
   --scenes FOLDER  where scenes lie (default: scenes)
@@ -73,7 +76,9 @@ impl Launch {
                     return Err(format!("there is no option {flag}; see --help"));
                 }
                 path if launch.path.is_none() => launch.path = Some(path.into()),
-                path => return Err(format!("one scene or run at a time; `{path}` is one too many")),
+                path => {
+                    return Err(format!("one scene, scenario or run at a time; `{path}` is one too many"));
+                }
             }
         }
         Ok(launch)
@@ -83,7 +88,7 @@ impl Launch {
     ///
     /// # Errors
     /// When the scene or run is not there; what is wrong with one that is there, the window says.
-    pub fn desk(self) -> Result<(Desk, WindowSpec), AppError> {
+    pub fn desk(self) -> Result<(Desk, WindowSpec), LabError> {
         let usual = Places::default();
         let places = Places {
             scenes: self.scenes.unwrap_or(usual.scenes),
@@ -94,7 +99,10 @@ impl Launch {
         desk.dark = !self.light;
         if let Some(path) = &self.path {
             if !path.exists() {
-                return Err(AppError::Refused(format!("there is no scene or run {}", path.display())));
+                return Err(LabError::Refused(format!(
+                    "there is no scene, scenario or run {}",
+                    path.display()
+                )));
             }
             if let Err(error) = desk.open(path) {
                 desk.note(error.to_string());
@@ -115,6 +123,7 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 pub fn headless(path: Option<&Path>) -> String {
     match path {
         Some(path) if path.is_dir() => format!("carrot report {}", path.display()),
+        Some(path) if Scenario::is_one(path) => format!("carrot test {}", path.display()),
         Some(path) => format!("carrot audit {}", path.display()),
         None => "carrot tasks list".into(),
     }

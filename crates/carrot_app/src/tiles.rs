@@ -1,22 +1,12 @@
 //! Gridworlds as solids: a floor that shows what the agent sees, and things that are told apart at a glance.
 
 use carrot_sim::Tiles;
-use carrot_tasks::gridworld::cell::{door, object};
+use carrot_sim::tile::{color, door, object};
 
 use crate::solid::{Form, Solid};
 
 /// Half the width of a tile's plate, so that a seam stays.
 const HALF: f32 = 0.48;
-
-/// Linear RGB of MiniGrid's colours: red, green, blue, purple, yellow, grey.
-const COLORS: [[f32; 4]; 6] = [
-    [0.75, 0.06, 0.05, 1.0],
-    [0.07, 0.48, 0.10, 1.0],
-    [0.06, 0.18, 0.75, 1.0],
-    [0.30, 0.07, 0.52, 1.0],
-    [0.86, 0.56, 0.03, 1.0],
-    [0.19, 0.21, 0.24, 1.0],
-];
 
 const SEEN: [f32; 4] = [0.62, 0.60, 0.46, 1.0];
 const UNSEEN: [f32; 4] = [0.16, 0.18, 0.21, 1.0];
@@ -60,7 +50,8 @@ fn add_tile(
     index: usize,
     out: &mut Vec<Solid>,
 ) {
-    let color = COLORS[usize::from(color) % COLORS.len()];
+    let [r, g, b] = color::LINEAR[usize::from(color) % color::LINEAR.len()];
+    let color = [r, g, b, 1.0];
     let solid = |name: &str, form: Form, height: f32, color: [f32; 4]| {
         Solid::at(format!("{name} {index}"), form, [x, y, height], color)
     };

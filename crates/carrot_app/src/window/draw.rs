@@ -3,6 +3,7 @@
 use bevy::light::{CascadeShadowConfig, CascadeShadowConfigBuilder};
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
+use carrot_sim::Contact;
 
 use super::camera::{Orbit, View, to_bevy};
 use super::meshes::{Stock, scale, stand};
@@ -21,8 +22,19 @@ impl Plugin for DrawPlugin {
             .add_systems(Update, (draw, look, follow).chain().before(super::camera::place))
             .add_systems(
                 Update,
-                (shade.after(follow), (super::trail::draw_trail, super::marks::draw_marks).after(draw)),
+                (
+                    shade.after(follow),
+                    (
+                        super::trail::draw_trail,
+                        super::marks::draw_marks,
+                        super::marks::draw_contacts,
+                        super::field::draw_field,
+                    )
+                        .after(draw),
+                ),
             )
+            .init_gizmo_group::<super::marks::Contacts>()
+            .add_systems(Startup, super::marks::in_front)
             .add_systems(bevy_egui::EguiPrimaryContextPass, name_envs.after(super::show));
     }
 }
@@ -35,6 +47,8 @@ pub(super) struct Drawn {
     bounds: Option<Bounds>,
     is_flat: bool,
     followed: Option<Vec3>,
+    /// Where bodies of the chosen env touch.
+    contacts: Vec<Contact>,
     /// Where the chosen env stands, in Carrot's axes.
     chosen_offset: [f32; 3],
     /// Whether the camera shall go home once the world's rectangle is known.
@@ -47,6 +61,16 @@ impl Drawn {
     /// Where the chosen env stands in the wall, in Carrot's axes.
     pub(super) fn offset(&self) -> Option<[f32; 3]> {
         self.followed.filter(|_| !self.envs.is_empty()).map(|_| self.chosen_offset)
+    }
+
+    /// Where bodies of the chosen env touch, in its own frame.
+    pub(super) fn contacts(&self) -> &[Contact] {
+        if self.envs.is_empty() { &[] } else { &self.contacts }
+    }
+
+    /// Half of the diagonal of one env.
+    pub(super) fn radius(&self) -> f32 {
+        self.bounds.map_or(1.0, |bounds| bounds.radius())
     }
 
     /// Where what moves in the chosen env is, in Bevy's axes.
@@ -119,7 +143,7 @@ fn draw(
             commands.entity(env.root).despawn();
         }
     }
-    let all: Vec<Vec<Solid>> = frames.iter().map(|frame| solids(&frame.drawing)).collect();
+    let mut all: Vec<Vec<Solid>> = frames.iter().map(|frame| solids(&frame.drawing)).collect();
     drawn.is_flat = frames.first().is_some_and(|frame| frame.drawing.tiles.is_some());
     if drawn.bounds.is_none() {
         let camera = desk.session.as_ref().map(|session| session.setup().task.camera());
@@ -128,6 +152,11 @@ fn draw(
             _ => Bounds::of(solids),
         };
         drawn.bounds = all.first().map(whole);
+    }
+    if let Some(bounds) =
+        drawn.bounds.filter(|bounds| all.len() > 1 && !drawn.is_flat && !bounds.is_upright())
+    {
+        all.iter_mut().for_each(|solids| bounds.crop(solids));
     }
     let chosen = desk.session.as_ref().map_or(0, |session| session.env());
     for (slot, (frame, solids)) in frames.iter().zip(all).enumerate() {
@@ -141,6 +170,7 @@ fn draw(
         if frame.env as usize == chosen {
             let at = followed(&solids);
             drawn.chosen_offset = offset;
+            drawn.contacts.clone_from(&frame.drawing.contacts);
             drawn.followed = Some(to_bevy(std::array::from_fn(|axis| at[axis] + offset[axis])));
         }
         let own = &mut drawn.envs[slot];
@@ -197,7 +227,7 @@ fn place_in_wall(slot: usize, count: usize, bounds: &Bounds, is_flat: bool) -> [
     if bounds.is_upright() && !is_flat {
         [column * x * 1.12, 0.0, -row * (z * 1.3 + 0.05)]
     } else {
-        [column * x * 1.15, -row * y * 1.15, 0.0]
+        [column * x * 1.12, -row * y * 1.12, 0.0]
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod camera;
 mod draw;
+mod field;
 mod marks;
 mod meshes;
 mod picture;
@@ -67,7 +68,8 @@ pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sy
     .add_systems(EguiPrimaryContextPass, show)
     .add_systems(PostUpdate, fit_viewport.before(bevy::camera::CameraUpdateSystems));
     if let Some(folder) = &spec.tour {
-        app.add_plugins(tour::TourPlugin { folder: folder.clone() });
+        let every_scene = spec.size.0 >= WindowSpec::default().size.0;
+        app.add_plugins(tour::TourPlugin { folder: folder.clone(), every_scene });
     }
     app.run().is_success()
 }

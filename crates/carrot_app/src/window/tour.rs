@@ -1,4 +1,5 @@
-//! The tour: scripted keys through every panel, one task of each family, a numbered picture at each stop.
+//! The tour: scripted keys through every panel, one task of each family, a numbered picture at each stop; a whole one
+//! ends with a look at every scene.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -21,11 +22,13 @@ const WARM_UP: u32 = 8;
 
 pub(super) struct TourPlugin {
     pub(super) folder: PathBuf,
+    /// Whether it ends with a look at every scene.
+    pub(super) every_scene: bool,
 }
 
 impl Plugin for TourPlugin {
     fn build(&self, app: &mut App) {
-        app.insert_resource(Tour::new(self.folder.clone())).add_systems(PreUpdate, walk);
+        app.insert_resource(Tour::new(self.folder.clone(), self.every_scene)).add_systems(PreUpdate, walk);
     }
 }
 
@@ -41,6 +44,8 @@ enum Beat {
     Trained(usize),
     /// A picture.
     Shot(&'static str),
+    /// A look at every scene of the start page.
+    EveryScene,
 }
 
 #[derive(Resource)]
@@ -58,11 +63,13 @@ fn key(letter: &str, code: KeyCode) -> Beat {
 }
 
 impl Tour {
-    fn new(folder: PathBuf) -> Self {
+    fn new(folder: PathBuf, every_scene: bool) -> Self {
         let mut beats = VecDeque::from([Beat::Wait(WARM_UP), Beat::Shot("start")]);
         beats.extend(stops("scenes/pick_place.ron", false));
         beats.extend(stops("scenes/door_key_8x8.ron", false));
         beats.extend(stops("scenes/cart_pole.ron", true));
+        beats.extend(field("scenes/reach.ron"));
+        beats.extend(scenario("scenes/scenarios/cart_pole.ron"));
         beats.extend([
             Beat::Press(KeyCode::F9, Key::F9),
             Beat::Wait(6),
@@ -70,9 +77,35 @@ impl Tour {
             Beat::Press(KeyCode::Escape, Key::Escape),
             Beat::Wait(6),
             Beat::Shot("start_light"),
+            Beat::Press(KeyCode::F9, Key::F9),
         ]);
+        if every_scene {
+            beats.push_back(Beat::EveryScene);
+        }
         Self { folder, beats, wait: 0, release: None, shots: 0, waits_for_picture: false }
     }
+}
+
+/// The reward as a field on the floor.
+fn field(scene: &'static str) -> Vec<Beat> {
+    let mut beats = glance(scene.into(), Beat::Press(KeyCode::KeyG, Key::Character("g".into())));
+    beats.extend([Beat::Wait(4), Beat::Shot("field"), key("g", KeyCode::KeyG)]);
+    beats
+}
+
+/// A scenario while it is decided.
+fn scenario(file: &'static str) -> Vec<Beat> {
+    let play = || Beat::Press(KeyCode::Space, Key::Space);
+    let open = Beat::Do(Action::OpenScenario(file.into()));
+    let speed = Beat::Do(Action::SetSpeed(4.0));
+    vec![open, speed, Beat::Wait(4), play(), Beat::Wait(14), play(), Beat::Wait(4), Beat::Shot("scenario")]
+}
+
+/// A scene after some steps, then one more beat.
+fn glance(scene: PathBuf, then: Beat) -> Vec<Beat> {
+    let play = || Beat::Press(KeyCode::Space, Key::Space);
+    let (open, speed) = (Beat::Do(Action::OpenScene(scene)), Beat::Do(Action::SetSpeed(4.0)));
+    vec![open, speed, Beat::Wait(4), play(), Beat::Wait(12), play(), Beat::Wait(3), then]
 }
 
 /// Every panel on one scene.
@@ -180,6 +213,10 @@ fn walk(
             exit.write(AppExit::Success);
         }
         Some(Beat::Wait(frames)) => tour.wait = frames,
+        Some(Beat::EveryScene) => {
+            let scenes = desk.start.scenes.iter().map(|scene| scene.path.clone());
+            tour.beats.extend(scenes.flat_map(|scene| glance(scene, Beat::Shot("scene"))));
+        }
         Some(Beat::Do(action)) => desk.apply(action),
         Some(Beat::Trained(updates)) => {
             let training = desk.training.as_ref();
