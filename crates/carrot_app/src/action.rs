@@ -162,6 +162,8 @@ pub enum Action {
     ResetCamera,
     /// The camera follows what moves.
     Follow(bool),
+    /// The panels are put away, or come back.
+    HidePanels(bool),
     /// The reward is laid out as a field on the floor, or no longer.
     ShowField(bool),
     /// A picture of the window.

@@ -79,6 +79,8 @@ pub struct Desk {
     pub dark: bool,
     /// Whether the camera follows.
     pub follow: bool,
+    /// Whether the panels are put away, so that the world has the whole window.
+    pub is_bare: bool,
     /// Whether the reward is laid out as a field on the floor.
     pub shows_field: bool,
     /// The field that is laid out.
@@ -117,6 +119,7 @@ impl Desk {
             side: Side::default(),
             dark: true,
             follow: false,
+            is_bare: false,
             shows_field: false,
             field: None,
             reward: RewardState::default(),
@@ -302,6 +305,7 @@ impl Desk {
             Action::SetDark(dark) => self.dark = dark,
             Action::ResetCamera => self.errands.push(Errand::ResetCamera),
             Action::Follow(follow) => self.follow = follow,
+            Action::HidePanels(hide) => self.is_bare = hide,
             Action::ShowField(shows) => (self.shows_field, self.field) = (shows, None),
             Action::SavePicture => {
                 let path = self.next_picture("png")?;

@@ -6,7 +6,7 @@ use crate::action::{Action, Side, Tab};
 use crate::desk::Desk;
 
 /// Keys without a hand on the wheel, and what they do.
-pub const HELP: [(&str, &str); 15] = [
+pub const HELP: [(&str, &str); 16] = [
     ("Space", "play or pause"),
     ("Left, Right", "one step back, one step on"),
     ("Home, End", "oldest kept step, newest step"),
@@ -20,6 +20,7 @@ pub const HELP: [(&str, &str); 15] = [
     ("G", "the reward as a field on the floor"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo, redo"),
     ("Ctrl+S", "save the scene"),
+    ("F5", "the panels away, or back"),
     ("F9, F11, F12", "dark or light, film, picture"),
     ("Esc", "start page"),
 ];
@@ -32,6 +33,9 @@ pub fn read(ui: &Ui, desk: &Desk) -> Vec<Action> {
     let mut actions = Vec::new();
     let pressed = |key: Key| ui.input(|input| input.key_pressed(key) && input.modifiers.is_none());
     let chord = |modifiers: Modifiers, key: Key| ui.input_mut(|input| input.consume_key(modifiers, key));
+    if pressed(Key::F5) {
+        actions.push(Action::HidePanels(!desk.is_bare));
+    }
     if pressed(Key::F9) {
         actions.push(Action::SetDark(!desk.dark));
     }

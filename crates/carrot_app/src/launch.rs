@@ -11,7 +11,7 @@ use crate::session::Scenario;
 pub const USAGE: &str = "\
 See what a reward does, live, on every task.
 
-Usage: carrot-app [SCENE | SCENARIO | RUN] [--runs FOLDER] [--scenes FOLDER] [--size WIDTHxHEIGHT] [--light] [--tour FOLDER]
+Usage: carrot-app [SCENE | SCENARIO | RUN] [--runs FOLDER] [--scenes FOLDER] [--size WIDTHxHEIGHT] [--light] [--tour FOLDER | --gallery FOLDER]
 
   SCENE            a scene file, to play with
   SCENARIO         a scenario file, to watch what it expects being decided
@@ -21,6 +21,7 @@ Usage: carrot-app [SCENE | SCENARIO | RUN] [--runs FOLDER] [--scenes FOLDER] [--
   --size WxH       size of the window (default: 1280x720)
   --light          light look
   --tour FOLDER    walk through every panel, write numbered pictures there, and end
+  --gallery FOLDER write a picture of every scene there, without panels, and end
 ";
 
 /// How the window begins.
@@ -30,11 +31,20 @@ pub struct WindowSpec {
     pub size: (u32, u32),
     /// Where the tour writes its pictures, when there is one.
     pub tour: Option<PathBuf>,
+    /// Where the gallery does.
+    pub gallery: Option<PathBuf>,
+}
+
+impl WindowSpec {
+    /// Whether a script holds the keys.
+    pub fn is_scripted(&self) -> bool {
+        self.tour.is_some() || self.gallery.is_some()
+    }
 }
 
 impl Default for WindowSpec {
     fn default() -> Self {
-        Self { size: (1280, 720), tour: None }
+        Self { size: (1280, 720), tour: None, gallery: None }
     }
 }
 
@@ -71,6 +81,7 @@ impl Launch {
                 "--runs" => launch.runs = Some(value()?.into()),
                 "--scenes" => launch.scenes = Some(value()?.into()),
                 "--tour" => launch.window.tour = Some(value()?.into()),
+                "--gallery" => launch.window.gallery = Some(value()?.into()),
                 "--size" => launch.window.size = size(&value()?)?,
                 flag if flag.starts_with('-') => {
                     return Err(format!("there is no option {flag}; see --help"));
@@ -149,7 +160,7 @@ mod tests {
     fn arguments_are_understood_or_named() {
         let launch = read("scenes/a.ron --size 640x360 --light --tour out").unwrap_or_default();
         assert_eq!((launch.path, launch.light), (Some("scenes/a.ron".into()), true));
-        assert_eq!(launch.window, WindowSpec { size: (640, 360), tour: Some("out".into()) });
+        assert_eq!(launch.window, WindowSpec { size: (640, 360), tour: Some("out".into()), gallery: None });
         for (line, part) in
             [("--sise 1x1", "--sise"), ("--size 12", "`12`"), ("a b", "`b`"), ("--runs", "--runs needs")]
         {

@@ -20,7 +20,10 @@ const LOWER: f32 = 250.0;
 /// page.
 pub fn show(ui: &mut Ui, desk: &mut Desk) -> Option<Rect> {
     let mut actions = keys::read(ui, desk);
-    Panel::top("top").frame(bar_frame(ui)).show(ui, |ui| top::show(ui, &views::top(desk), &mut actions));
+    let is_bare = desk.is_bare && desk.session.is_some();
+    if !is_bare {
+        Panel::top("top").frame(bar_frame(ui)).show(ui, |ui| top::show(ui, &views::top(desk), &mut actions));
+    }
     notices(ui, desk, &mut actions);
     let world = match desk.session.take() {
         None => {
@@ -28,7 +31,10 @@ pub fn show(ui: &mut Ui, desk: &mut Desk) -> Option<Rect> {
             None
         }
         Some(session) => {
-            let rect = session_panels(ui, desk, &session, &mut actions);
+            if !is_bare {
+                session_panels(ui, desk, &session, &mut actions);
+            }
+            let rect = world(ui, desk, &session);
             desk.session = Some(session);
             Some(rect)
         }
@@ -41,7 +47,7 @@ fn bar_frame(ui: &Ui) -> Frame {
     Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(8, 5))
 }
 
-fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut Vec<Action>) -> Rect {
+fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut Vec<Action>) {
     Panel::right("side").default_size(SIDE.1).min_size(SIDE.0).resizable(true).show(ui, |ui| {
         ui.add_space(4.0);
         ui.horizontal(|ui| {
@@ -83,6 +89,10 @@ fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut
         // The world keeps its size, whatever is shown below it.
         ui.take_available_space();
     });
+}
+
+/// What the panels leave for the world, with a few words over it.
+fn world(ui: &Ui, desk: &Desk, session: &Session) -> Rect {
     let rect = ui.available_rect_before_wrap();
     let below = head_up(ui, rect, session);
     if desk.shows_field {

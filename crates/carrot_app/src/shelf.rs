@@ -66,7 +66,10 @@ fn scene_card(file: &Path) -> Result<SceneCard, String> {
         about: spec.about.into(),
         detail: format!("{}: {}", file.file_stem().unwrap_or_default().to_string_lossy(), setup.reward),
         is_flat: frame.drawing.tiles.is_some(),
-        bounds: Bounds::seen(&solids, &setup.task.camera()),
+        bounds: match frame.drawing.tiles {
+            Some(_) => Bounds::of(&solids),
+            None => Bounds::seen(&solids, &setup.task.camera()),
+        },
         solids,
     })
 }

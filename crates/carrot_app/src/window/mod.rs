@@ -55,8 +55,8 @@ pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sy
         DefaultPlugins
             .set(WindowPlugin { primary_window: Some(window), ..default() })
             // Scripted pictures must not be taken before there is anything to draw with.
-            .set(RenderPlugin { synchronous_pipeline_compilation: spec.tour.is_some(), ..default() })
-            .set(LogPlugin { filter: "warn,carrot_app=info".into(), ..default() }),
+            .set(RenderPlugin { synchronous_pipeline_compilation: spec.is_scripted(), ..default() })
+            .set(LogPlugin { filter: logged(spec).into(), ..default() }),
     )
     .add_plugins(EguiPlugin::default())
     .add_plugins((camera::CameraPlugin, draw::DrawPlugin, picture::PicturePlugin))
@@ -67,11 +67,18 @@ pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sy
     .add_systems(First, (start::unguard.run_if(run_once), advance))
     .add_systems(EguiPrimaryContextPass, show)
     .add_systems(PostUpdate, fit_viewport.before(bevy::camera::CameraUpdateSystems));
-    if let Some(folder) = &spec.tour {
-        let every_scene = spec.size.0 >= WindowSpec::default().size.0;
-        app.add_plugins(tour::TourPlugin { folder: folder.clone(), every_scene });
+    if let Some(folder) = spec.tour.as_ref().or(spec.gallery.as_ref()) {
+        app.add_plugins(tour::TourPlugin { folder: folder.clone(), gallery: spec.tour.is_none() });
     }
     app.run().is_success()
+}
+
+/// What the log holds: for a tour everything that went wrong; for people not what drivers say to each other.
+fn logged(spec: &WindowSpec) -> &'static str {
+    match spec.is_scripted() {
+        true => "warn,carrot_app=info",
+        false => "warn,wgpu_hal=off,winit=error,bevy_egui=error,carrot_app=info",
+    }
 }
 
 fn set_up(mut commands: Commands, mut settings: ResMut<EguiGlobalSettings>) {

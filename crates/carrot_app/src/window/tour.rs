@@ -1,5 +1,5 @@
-//! The tour: scripted keys through every panel, one task of each family, a numbered picture at each stop; a whole one
-//! ends with a look at every scene.
+//! The tour: scripted keys through every panel, one task of each family, a numbered picture at each stop. The gallery
+//! is a short one: every scene, without panels.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -22,13 +22,13 @@ const WARM_UP: u32 = 8;
 
 pub(super) struct TourPlugin {
     pub(super) folder: PathBuf,
-    /// Whether it ends with a look at every scene.
-    pub(super) every_scene: bool,
+    /// Whether it is the gallery.
+    pub(super) gallery: bool,
 }
 
 impl Plugin for TourPlugin {
     fn build(&self, app: &mut App) {
-        app.insert_resource(Tour::new(self.folder.clone(), self.every_scene)).add_systems(PreUpdate, walk);
+        app.insert_resource(Tour::new(self.folder.clone(), self.gallery)).add_systems(PreUpdate, walk);
     }
 }
 
@@ -63,7 +63,16 @@ fn key(letter: &str, code: KeyCode) -> Beat {
 }
 
 impl Tour {
-    fn new(folder: PathBuf, every_scene: bool) -> Self {
+    fn new(folder: PathBuf, gallery: bool) -> Self {
+        let beats = if gallery { Self::gallery() } else { Self::tour() };
+        Self { folder, beats, wait: 0, release: None, shots: 0, waits_for_picture: false }
+    }
+
+    fn gallery() -> VecDeque<Beat> {
+        VecDeque::from([Beat::Wait(WARM_UP), Beat::Press(KeyCode::F5, Key::F5), Beat::EveryScene])
+    }
+
+    fn tour() -> VecDeque<Beat> {
         let mut beats = VecDeque::from([Beat::Wait(WARM_UP), Beat::Shot("start")]);
         beats.extend(stops("scenes/pick_place.ron", false));
         beats.extend(stops("scenes/door_key_8x8.ron", false));
@@ -77,12 +86,8 @@ impl Tour {
             Beat::Press(KeyCode::Escape, Key::Escape),
             Beat::Wait(6),
             Beat::Shot("start_light"),
-            Beat::Press(KeyCode::F9, Key::F9),
         ]);
-        if every_scene {
-            beats.push_back(Beat::EveryScene);
-        }
-        Self { folder, beats, wait: 0, release: None, shots: 0, waits_for_picture: false }
+        beats
     }
 }
 
