@@ -20,7 +20,7 @@ const ROWS: usize = 1_024;
 const WATCHED: usize = 16;
 const STEPS: usize = 32;
 /// Rollouts of each kind, in turn.
-const TURNS: usize = 15;
+const TURNS: usize = 5;
 
 fn main() {
     println!(

@@ -20,7 +20,8 @@ Usage: carrot-app [SCENE | SCENARIO | RUN] [--runs FOLDER] [--scenes FOLDER] [--
   --scenes FOLDER  where scenes lie (default: scenes)
   --size WxH       size of the window (default: 1280x720)
   --light          light look
-  --tour FOLDER    walk through every panel, write numbered pictures there, and end
+  --tour FOLDER    walk through every panel, of the scene or scenario given or of one of each family, write
+                   numbered pictures there, and end
   --gallery FOLDER write a picture of every scene there, without panels, and end
 ";
 

@@ -96,7 +96,7 @@ fn world(ui: &Ui, desk: &Desk, session: &Session) -> Rect {
     let rect = ui.available_rect_before_wrap();
     let below = head_up(ui, rect, session);
     if desk.shows_field {
-        let none = "floor: no field; it needs a goal in space, and a step that led here";
+        let none = "floor: no field; it needs a goal in space or tiles, and a step that led here";
         let caption = desk.field.as_ref().map_or(none, |field| field.caption.as_str());
         subtitle(ui, rect, below, caption);
     }

@@ -1,6 +1,6 @@
 //! Frames as solids: bodies and tiles alike become forms with a place and a colour, whoever draws them.
 
-use carrot_sim::{Camera, Drawing, Shape};
+use carrot_sim::{Camera, Drawing, Shape, Tiles};
 
 use crate::tiles;
 
@@ -156,6 +156,12 @@ impl Bounds {
         bounds
     }
 
+    /// The box around all tiles of a gridworld, with its walls.
+    pub fn board(tiles: &Tiles) -> Self {
+        let [x, y] = [tiles.width, tiles.height].map(|tiles| 0.5 * tiles as f32);
+        Self { low: [-x, -y, -0.06], high: [x, y, 0.6] }
+    }
+
     /// The box around all solids, cut to what a task's camera sees: a course or a table may be far larger.
     pub fn seen(solids: &[Solid], camera: &Camera) -> Self {
         let mut bounds = Self::of(solids);
@@ -210,8 +216,21 @@ impl Bounds {
 }
 
 /// Names of what people want to follow, the first that a drawing has.
-const FOLLOWED: [&str; 11] =
-    ["agent", "cart", "car", "tool", "palm", "hand", "hopper", "torso", "fingertip", "tip", "ball"];
+const FOLLOWED: [&str; 13] = [
+    "agent",
+    "cart",
+    "car",
+    "tool",
+    "palm",
+    "hand",
+    "hopper",
+    "torso",
+    "fingertip",
+    "tip",
+    "ball",
+    "lower_link",
+    "rod",
+];
 
 /// The place of what moves: the agent, the cart, the tool; without any of them the middle.
 pub fn followed(solids: &[Solid]) -> [f32; 3] {

@@ -93,7 +93,7 @@ fn rgb(hex: u32) -> Color32 {
 pub fn number(x: f32) -> String {
     match x.abs() {
         0.0 => "0".into(),
-        a if a >= 10_000.0 || a < 0.001 => format!("{x:.1e}"),
+        a if !(0.001..10_000.0).contains(&a) => format!("{x:.1e}"),
         a if a >= 100.0 => format!("{x:.1}"),
         a if a >= 10.0 => format!("{x:.2}"),
         _ => format!("{x:.3}"),

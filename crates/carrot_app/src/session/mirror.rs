@@ -1,7 +1,7 @@
 //! The past as frames: one row of its own, restored from a keyframe and played to the tick that is looked at.
 
 use carrot_lab::{LabError, Setup};
-use carrot_sim::{Frame, Intervention, SimError, VecEnv, VecEnvConfig};
+use carrot_sim::{Frame, Intervention, RowSnapshot, SimError, VecEnv, VecEnvConfig};
 
 use super::history::History;
 use super::stage::LaneId;
@@ -58,6 +58,21 @@ impl Mirror {
             Some(frame) => Ok(frame),
             None => Ok(self.env.frame(0)?),
         }
+    }
+
+    /// The state of a row right before the step that led to a tick, and its picture.
+    ///
+    /// # Errors
+    /// When the tick is not kept, or nothing led to it.
+    pub fn before(
+        &mut self,
+        lane: LaneId,
+        history: &History,
+        row: usize,
+        tick: u64,
+    ) -> Result<(RowSnapshot, Frame), LabError> {
+        self.frame(lane, history, row, tick.max(history.first() + 1) - 1)?;
+        Ok((self.env.snapshot(0)?, self.env.frame(0)?))
     }
 
     fn play(&mut self, history: &History, row: usize, tick: u64) -> Result<(), LabError> {

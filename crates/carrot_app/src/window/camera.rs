@@ -68,7 +68,8 @@ impl Orbit {
                 let x = if width < square { bounds.center()[0] } else { camera.target[0] };
                 (band, [x, camera.target[1], bounds.center()[2]])
             }
-            Some(square) => (square, camera.target),
+            // Words stand above the world.
+            Some(square) => (1.1 * square, camera.target),
         };
         let distance = 0.5 * seen / ((FOV * 0.5).tan() * aspect.min(1.0));
         Self { target: to_bevy(target), distance, ..orbit }

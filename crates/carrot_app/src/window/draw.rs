@@ -43,8 +43,10 @@ impl Plugin for DrawPlugin {
 #[derive(Resource, Default)]
 pub(super) struct Drawn {
     envs: Vec<DrawnEnv>,
-    /// The box around the first env as it was when the camera went home.
+    /// The box around the first env as it was when the camera went home; around a board as it is.
     bounds: Option<Bounds>,
+    /// Whether a board changed its extent since the camera went home.
+    is_another: bool,
     is_flat: bool,
     followed: Option<Vec3>,
     /// Where bodies of the chosen env touch.
@@ -153,6 +155,14 @@ fn draw(
         };
         drawn.bounds = all.first().map(whole);
     }
+    let board = frames.first().and_then(|frame| frame.drawing.tiles.as_ref());
+    let extent = match (board, &all[..]) {
+        (Some(_), [solids]) => Some(Bounds::of(solids)),
+        (Some(tiles), _) => Some(Bounds::board(tiles)),
+        (None, _) => drawn.bounds,
+    };
+    drawn.is_another |= extent != drawn.bounds;
+    drawn.bounds = extent;
     if let Some(bounds) =
         drawn.bounds.filter(|bounds| all.len() > 1 && !drawn.is_flat && !bounds.is_upright())
     {
@@ -282,10 +292,11 @@ fn look(
     *ground.0 = Transform { translation: below, scale: Vec3::splat(bounds.radius() * 40.0), ..default() };
     let aspect = rect.width() / rect.height().max(1.0);
     // Who never moved the camera sees everything, also after a panel or the window became larger.
-    let is_stale =
-        drawn.home.is_some_and(|(home, shape)| home == *orbit && (shape / aspect - 1.0).abs() > 1e-3);
+    let is_stale = drawn.home.is_some_and(|(home, shape)| {
+        home == *orbit && (drawn.is_another || (shape / aspect - 1.0).abs() > 1e-3)
+    });
     if (drawn.wants_home || is_stale) && rect.height() > 1.0 {
-        drawn.wants_home = false;
+        (drawn.wants_home, drawn.is_another) = (false, false);
         let view = match (&desk.session, drawn.is_flat) {
             (Some(session), false) if drawn.envs.len() > 1 => View::Wall(session.setup().task.camera()),
             (Some(session), false) => View::Env(session.setup().task.camera()),

@@ -1,6 +1,9 @@
 //! The reward's field as a coloured sheet on the floor, under the chosen env.
 
+use std::sync::Arc;
+
 use bevy::asset::RenderAssetUsages;
+use bevy::image::ImageSampler;
 use bevy::light::{NotShadowCaster, NotShadowReceiver};
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
@@ -8,21 +11,21 @@ use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use super::camera::to_bevy;
 use super::draw::Drawn;
 use crate::desk::Desk;
-use crate::field::{Field, SIDE, field};
+use crate::field::{Field, field};
 
 /// From the least pay to the most: dark blue, teal, yellow.
 const RAMP: [[f32; 3]; 3] = [[38.0, 30.0, 92.0], [38.0, 140.0, 138.0], [250.0, 226.0, 90.0]];
 /// Opacity of the sheet.
 const ALPHA: u8 = 205;
-/// How high it floats, so that it does not fight with the floor, m.
+/// How high it floats, so that it does not fight with the floor, as a share of an env's size.
 const LIFT: f32 = 0.002;
 
 /// The sheet.
 #[derive(Component)]
 pub(super) struct Sheet;
 
-/// What the sheet shows: lane, row, tick, edits so far, graph.
-type Shown = (usize, usize, u64, usize, usize);
+/// What the sheet shows: the setup as it stands, lane, row, tick, graph.
+type Shown = (usize, usize, usize, u64, usize);
 
 /// Lays the sheet out, colours it anew where something changed, and hides it where there is no field.
 pub(super) fn draw_field(
@@ -49,7 +52,7 @@ pub(super) fn draw_field(
     let graph = desk.reward.graph;
     let key = |desk: &Desk| {
         let session = desk.session.as_ref().filter(|_| desk.shows_field)?;
-        Some((session.lane(), session.env(), session.tick(), session.text().log.len(), graph))
+        Some((Arc::as_ptr(session.setup()).addr(), session.lane(), session.env(), session.tick(), graph))
     };
     let now = key(&desk);
     if now != *shown {
@@ -66,7 +69,7 @@ pub(super) fn draw_field(
     match (&desk.field, drawn.offset()) {
         (Some(field), Some(offset)) => {
             let middle = |axis: usize| 0.5 * (field.low[axis] + field.high[axis]) + offset[axis];
-            place.translation = to_bevy([middle(0), middle(1), offset[2] + LIFT]);
+            place.translation = to_bevy([middle(0), middle(1), offset[2] + LIFT * drawn.radius()]);
             visibility.set_if_neq(Visibility::Visible);
         }
         _ => {
@@ -77,17 +80,22 @@ pub(super) fn draw_field(
 
 /// The field as a picture, the highest y on top.
 fn picture(field: &Field) -> Image {
-    let least = field.pay.iter().copied().fold(f32::INFINITY, f32::min);
-    let span = field.pay.iter().map(|pay| pay - least).fold(1e-9_f32, f32::max);
-    let rows = field.pay.chunks_exact(SIDE).rev().flatten();
-    let pixels: Vec<u8> = rows.flat_map(|pay| color((pay - least) / span)).collect();
-    let size = Extent3d { width: SIDE as u32, height: SIDE as u32, depth_or_array_layers: 1 };
+    let (least, most) = field.span();
+    let rows = field.pay.chunks_exact(field.columns).rev().flatten();
+    let pixels: Vec<u8> = rows.flat_map(|pay| color((pay - least) / (most - least).max(1e-9))).collect();
+    let (width, height) = (field.columns as u32, (field.pay.len() / field.columns) as u32);
+    let size = Extent3d { width, height, depth_or_array_layers: 1 };
     let (dimension, format) = (TextureDimension::D2, TextureFormat::Rgba8UnormSrgb);
-    Image::new(size, dimension, pixels, format, RenderAssetUsages::RENDER_WORLD)
+    let mut image = Image::new(size, dimension, pixels, format, RenderAssetUsages::RENDER_WORLD);
+    image.sampler = ImageSampler::nearest();
+    image
 }
 
-/// A colour of the ramp, 0 to 1.
+/// A colour of the ramp, 0 to 1; nothing where there is no number.
 fn color(share: f32) -> [u8; 4] {
+    if share.is_nan() {
+        return [0; 4];
+    }
     let along = share.clamp(0.0, 1.0) * 2.0;
     let (from, part) = if along < 1.0 { (0, along) } else { (1, along - 1.0) };
     let mixed = |c: usize| (RAMP[from][c] + (RAMP[from + 1][c] - RAMP[from][c]) * part) as u8;

@@ -50,6 +50,12 @@ pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sy
         resolution: WindowResolution::new(spec.size.0, spec.size.1),
         ..default()
     };
+    let way = match (&desk.scenario, &desk.scene_path) {
+        _ if spec.tour.is_none() => tour::Way::Gallery,
+        (Some(scenario), _) => tour::Way::Scenario(scenario.path().into()),
+        (None, Some(scene)) => tour::Way::Scene(scene.clone()),
+        (None, None) => tour::Way::Families,
+    };
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
@@ -68,7 +74,7 @@ pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sy
     .add_systems(EguiPrimaryContextPass, show)
     .add_systems(PostUpdate, fit_viewport.before(bevy::camera::CameraUpdateSystems));
     if let Some(folder) = spec.tour.as_ref().or(spec.gallery.as_ref()) {
-        app.add_plugins(tour::TourPlugin { folder: folder.clone(), gallery: spec.tour.is_none() });
+        app.add_plugins(tour::TourPlugin { folder: folder.clone(), way });
     }
     app.run().is_success()
 }

@@ -2,7 +2,7 @@
 //! is a short one: every scene, without panels.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bevy::input::ButtonState;
 use bevy::input::keyboard::{Key, KeyboardInput};
@@ -22,13 +22,24 @@ const WARM_UP: u32 = 8;
 
 pub(super) struct TourPlugin {
     pub(super) folder: PathBuf,
-    /// Whether it is the gallery.
-    pub(super) gallery: bool,
+    pub(super) way: Way,
+}
+
+/// What is visited.
+pub(super) enum Way {
+    /// A scene or a scenario of each family.
+    Families,
+    /// Every scene, without panels.
+    Gallery,
+    /// One scene.
+    Scene(PathBuf),
+    /// One scenario.
+    Scenario(PathBuf),
 }
 
 impl Plugin for TourPlugin {
     fn build(&self, app: &mut App) {
-        app.insert_resource(Tour::new(self.folder.clone(), self.gallery)).add_systems(PreUpdate, walk);
+        app.insert_resource(Tour::new(self.folder.clone(), &self.way)).add_systems(PreUpdate, walk);
     }
 }
 
@@ -63,22 +74,23 @@ fn key(letter: &str, code: KeyCode) -> Beat {
 }
 
 impl Tour {
-    fn new(folder: PathBuf, gallery: bool) -> Self {
-        let beats = if gallery { Self::gallery() } else { Self::tour() };
+    fn new(folder: PathBuf, way: &Way) -> Self {
+        let mut beats = VecDeque::from([Beat::Wait(WARM_UP)]);
+        match way {
+            Way::Families => beats.extend(Self::families()),
+            Way::Gallery => beats.extend([Beat::Press(KeyCode::F5, Key::F5), Beat::EveryScene]),
+            Way::Scene(path) => beats.extend(stops(path, false)),
+            Way::Scenario(path) => beats.extend(scenario(path)),
+        }
         Self { folder, beats, wait: 0, release: None, shots: 0, waits_for_picture: false }
     }
 
-    fn gallery() -> VecDeque<Beat> {
-        VecDeque::from([Beat::Wait(WARM_UP), Beat::Press(KeyCode::F5, Key::F5), Beat::EveryScene])
-    }
-
-    fn tour() -> VecDeque<Beat> {
-        let mut beats = VecDeque::from([Beat::Wait(WARM_UP), Beat::Shot("start")]);
-        beats.extend(stops("scenes/pick_place.ron", false));
-        beats.extend(stops("scenes/door_key_8x8.ron", false));
-        beats.extend(stops("scenes/cart_pole.ron", true));
-        beats.extend(field("scenes/reach.ron"));
-        beats.extend(scenario("scenes/scenarios/cart_pole.ron"));
+    fn families() -> Vec<Beat> {
+        let mut beats = vec![Beat::Shot("start")];
+        beats.extend(stops(Path::new("scenes/pick_place.ron"), false));
+        beats.extend(stops(Path::new("scenes/door_key_8x8.ron"), false));
+        beats.extend(stops(Path::new("scenes/cart_pole.ron"), true));
+        beats.extend(scenario(Path::new("scenes/scenarios/cart_pole.ron")));
         beats.extend([
             Beat::Press(KeyCode::F9, Key::F9),
             Beat::Wait(6),
@@ -91,15 +103,8 @@ impl Tour {
     }
 }
 
-/// The reward as a field on the floor.
-fn field(scene: &'static str) -> Vec<Beat> {
-    let mut beats = glance(scene.into(), Beat::Press(KeyCode::KeyG, Key::Character("g".into())));
-    beats.extend([Beat::Wait(4), Beat::Shot("field"), key("g", KeyCode::KeyG)]);
-    beats
-}
-
 /// A scenario while it is decided.
-fn scenario(file: &'static str) -> Vec<Beat> {
+fn scenario(file: &Path) -> Vec<Beat> {
     let play = || Beat::Press(KeyCode::Space, Key::Space);
     let open = Beat::Do(Action::OpenScenario(file.into()));
     let speed = Beat::Do(Action::SetSpeed(4.0));
@@ -114,7 +119,7 @@ fn glance(scene: PathBuf, then: Beat) -> Vec<Beat> {
 }
 
 /// Every panel on one scene.
-fn stops(scene: &'static str, at_length: bool) -> Vec<Beat> {
+fn stops(scene: &Path, at_length: bool) -> Vec<Beat> {
     let play = || Beat::Press(KeyCode::Space, Key::Space);
     let tab = |number: &str, code| key(number, code);
     let mut beats = vec![
@@ -126,9 +131,11 @@ fn stops(scene: &'static str, at_length: bool) -> Vec<Beat> {
         play(),
         Beat::Wait(3),
         Beat::Shot("contributions"),
+        key("g", KeyCode::KeyG),
         tab("2", KeyCode::Digit2),
-        Beat::Wait(3),
-        Beat::Shot("signals"),
+        Beat::Wait(4),
+        Beat::Shot("field_and_signals"),
+        key("g", KeyCode::KeyG),
         key("w", KeyCode::KeyW),
         Beat::Do(Action::SetDriver("random".into())),
         play(),
@@ -258,7 +265,7 @@ fn walk(
 }
 
 /// Writes a picture, unless nothing is on it.
-fn keep(image: &Image, path: &std::path::Path) -> Result<(), String> {
+fn keep(image: &Image, path: &Path) -> Result<(), String> {
     let image = image.clone().try_into_dynamic().map_err(|error| error.to_string())?.to_rgb8();
     let colors: BTreeSet<[u8; 3]> = image.pixels().step_by(7).map(|pixel| pixel.0).collect();
     if colors.len() < COLORS {

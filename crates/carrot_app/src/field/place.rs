@@ -1,34 +1,20 @@
-//! The reward as a field on the floor: what the shown step would have paid, had it ended elsewhere.
+//! Fields of goal tasks: the shown step scored again, had what moves ended elsewhere.
 //!
-//! Only what a goal task's [`carrot_sim::GoalSpec`] knows follows a point: the place itself, the way to the goal, its
-//! length, and success. All other signals are as they were at this step, and the window says so. Nothing is
+//! Only what the task's [`carrot_sim::GoalSpec`] knows follows a point: the place itself, the way to the goal, its
+//! length, and success. All other signals are as they were at this step, and the caption says so. Nothing is
 //! simulated: rewards are pure functions of a transition.
 
 use carrot_reward::{RewardModels, Transition, score_transitions};
 use carrot_sim::{SignalCatalog, SignalId, SignalView};
 
+use super::Field;
 use crate::session::{Session, StepRecord};
-use crate::theme::number;
 
 /// Points on a side.
-pub const SIDE: usize = 48;
+const SIDE: usize = 48;
 
-/// Pay over a rectangle of the floor.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Field {
-    /// Lowest x and y, metres.
-    pub low: [f32; 2],
-    /// Highest x and y, metres.
-    pub high: [f32; 2],
-    /// What each point pays, `[y][x]` from the lowest on.
-    pub pay: Vec<f32>,
-    /// What it shows, and from where to where it goes.
-    pub caption: String,
-}
-
-/// The field of a graph for the row and the step that are looked at; tasks without a goal in space have none, nor has
-/// a state before its first step.
-pub fn field(session: &Session, graph: usize) -> Option<Field> {
+/// The field of a task whose goal is in space.
+pub(super) fn field(session: &Session, graph: usize) -> Option<Field> {
     let place = Place::find(session)?;
     let [low, high] = place.range;
     let at = |index: usize, low: f32, high: f32| low + (high - low) * (index as f32 + 0.5) / SIDE as f32;
@@ -38,15 +24,8 @@ pub fn field(session: &Session, graph: usize) -> Option<Field> {
         point
     });
     let pay = place.pay(session, graph, &points.collect::<Vec<_>>())?;
-    let least = pay.iter().copied().fold(f32::INFINITY, f32::min);
-    let most = pay.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let caption = format!(
-        "floor: pay of this step, had `{}` ended there and all else been as it is; {} (dark) to {} (bright)",
-        place.name,
-        number(least),
-        number(most)
-    );
-    Some(Field { low, high, pay, caption })
+    let caption = format!("pay of this step, had `{}` ended there and all else been as it is", place.name);
+    Some(Field { low, high, columns: SIDE, pay, caption })
 }
 
 /// What moves towards a goal, and the signals that follow it.
@@ -117,9 +96,9 @@ impl<'a> Place<'a> {
             success: &success,
             score: &vec![self.record.score[env]; n],
         };
-        let spec = self.record.epoch.graphs.get(graph)?;
-        let state = self.record.state(graph, env);
-        let scored = score_transitions(spec, &state, &mut RewardModels::new(), catalog, &transition).ok()?;
+        let epoch = session.live().epoch();
+        let (spec, state) = (epoch.graphs.get(graph)?, &epoch.revision.graphs[graph]);
+        let scored = score_transitions(spec, state, &mut RewardModels::new(), catalog, &transition).ok()?;
         let total = |point: usize| scored.totals.iter().fold(0.0_f32, |sum, group| sum + group[point]);
         Some((0..n).map(total).collect())
     }
@@ -150,6 +129,7 @@ mod tests {
     use carrot_scene::Source;
 
     use super::*;
+    use crate::session::RewardEdit;
 
     fn session(task: &str, reward: &str) -> Session {
         let text = format!(
@@ -166,7 +146,7 @@ mod tests {
             for reward in ["sparse", "shaped", "mixed"] {
                 let session = session(task, reward);
                 let place = Place::find(&session).unwrap();
-                let pay = place.pay(&session, 0, &[place.now.clone()]).unwrap();
+                let pay = place.pay(&session, 0, std::slice::from_ref(&place.now)).unwrap();
                 assert!((pay[0] - session.account(0).paid).abs() < 1e-4, "{task} {reward}: {pay:?}");
                 assert!(place.own.is_some(), "{task}: the place has a signal");
             }
@@ -183,6 +163,15 @@ mod tests {
         let at = [best % SIDE, best / SIDE].map(|i| field.low[0] + step * (i as f32 + 0.5));
         assert!((at[0] - place.goal[0]).abs() <= step && (at[1] - place.goal[1]).abs() <= step, "{at:?}");
         assert!(field.caption.contains("`tool_position`"), "{}", field.caption);
+    }
+
+    #[test]
+    fn a_weight_is_seen_in_the_field_at_once() {
+        let mut session = session("Reach", "shaped");
+        let before = field(&session, 0).unwrap();
+        let path = format!("{}.weight", session.account(0).lines[0].path);
+        session.edit(&RewardEdit::Set { graph: 0, path, value: "3.0".into() }, None).unwrap();
+        assert_ne!(field(&session, 0).unwrap().pay, before.pay);
     }
 
     #[test]
