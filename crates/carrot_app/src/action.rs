@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::session::RewardEdit;
+use crate::session::scenario::Spot;
 
 /// What the lower part of the window shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,11 +48,13 @@ pub enum Side {
     Training,
     /// Driving by hand.
     Hand,
+    /// The scenario that is watched, where there is one.
+    Scenario,
 }
 
 impl Side {
     /// All of them, in order.
-    pub const ALL: [Self; 3] = [Self::Reward, Self::Training, Self::Hand];
+    pub const ALL: [Self; 4] = [Self::Reward, Self::Training, Self::Hand, Self::Scenario];
 
     /// What people call it.
     pub fn name(self) -> &'static str {
@@ -59,6 +62,7 @@ impl Side {
             Self::Reward => "Reward",
             Self::Training => "Training",
             Self::Hand => "By hand",
+            Self::Scenario => "Scenario",
         }
     }
 }
@@ -70,6 +74,12 @@ pub enum Action {
     GoHome,
     /// A scene file.
     OpenScene(PathBuf),
+    /// A scenario file: its rollouts are played and checked.
+    OpenScenario(PathBuf),
+    /// Another rollout of the scenario is watched.
+    WatchRollout(usize),
+    /// A place of the scenario is looked at.
+    LookAt(Spot),
     /// A run's folder: its scene, its newest policy, its curves.
     OpenRun(PathBuf),
     /// Time goes on, or stops.
@@ -152,9 +162,13 @@ pub enum Action {
     ResetCamera,
     /// The camera follows what moves.
     Follow(bool),
+    /// The panels are put away, or come back.
+    HidePanels(bool),
+    /// The reward is laid out as a field on the floor, or no longer.
+    ShowField(bool),
     /// A picture of the window.
     SavePicture,
-    /// An animation of the chosen row's episode.
+    /// A film of the chosen row's episode.
     SaveAnimation,
     /// A notice was read.
     Dismiss(usize),

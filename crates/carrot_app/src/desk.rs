@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use carrot_lab::ModelFiles;
 use carrot_lab::saved::SavedRun;
+use carrot_lab::{LabError, ModelFiles};
 use carrot_scene::Source;
 
 use crate::action::{Action, Side, Tab};
-use crate::error::AppError;
+use crate::field::Field;
+use crate::film;
 use crate::hand::Hand;
 use crate::panels::reward::RewardState;
 use crate::panels::signals::SignalsState;
@@ -16,8 +17,9 @@ use crate::panels::start::StartView;
 use crate::panels::timeline::TimelineState;
 use crate::runs::{FoundRun, find_runs};
 use crate::session::driver::Policy;
+use crate::session::scenario::Spot;
 use crate::session::training::Training;
-use crate::session::{Driver, RewardEdit, Session};
+use crate::session::{Driver, RewardEdit, Scenario, Session};
 use crate::shelf;
 
 /// Seconds between two looks at runs that others write.
@@ -59,6 +61,8 @@ pub struct Desk {
     pub session: Option<Session>,
     /// The scene's file.
     pub scene_path: Option<PathBuf>,
+    /// The scenario that is watched.
+    pub scenario: Option<Scenario>,
     /// The run that was opened, or is trained here.
     pub run: Option<PathBuf>,
     /// The training of this window.
@@ -75,6 +79,12 @@ pub struct Desk {
     pub dark: bool,
     /// Whether the camera follows.
     pub follow: bool,
+    /// Whether the panels are put away, so that the world has the whole window.
+    pub is_bare: bool,
+    /// Whether the reward is laid out as a field on the floor.
+    pub shows_field: bool,
+    /// The field that is laid out.
+    pub field: Option<Field>,
     /// What the reward panel remembers.
     pub reward: RewardState,
     /// What the timeline remembers.
@@ -100,6 +110,7 @@ impl Desk {
             places,
             session: None,
             scene_path: None,
+            scenario: None,
             run: None,
             training: None,
             runs: Vec::new(),
@@ -108,6 +119,9 @@ impl Desk {
             side: Side::default(),
             dark: true,
             follow: false,
+            is_bare: false,
+            shows_field: false,
+            field: None,
             reward: RewardState::default(),
             timeline: TimelineState::default(),
             signals: SignalsState::default(),
@@ -122,12 +136,16 @@ impl Desk {
         desk
     }
 
-    /// Opens what a person named on the command line: a scene file or a run's folder.
+    /// Opens what a person named on the command line: a scene, a scenario or a run's folder.
     ///
     /// # Errors
     /// What is wrong with it, and what to do.
-    pub fn open(&mut self, path: &Path) -> Result<(), AppError> {
-        if path.is_dir() { self.open_run(path) } else { self.open_scene(path) }
+    pub fn open(&mut self, path: &Path) -> Result<(), LabError> {
+        match path {
+            run if run.is_dir() => self.open_run(run),
+            scenario if Scenario::is_one(scenario) => self.open_scenario(scenario),
+            scene => self.open_scene(scene),
+        }
     }
 
     /// Does what a person asked for; what goes wrong becomes a notice.
@@ -182,15 +200,17 @@ impl Desk {
     fn go_home(&mut self) {
         self.session = None;
         self.scene_path = None;
+        self.scenario = None;
         if self.start.scenes.is_empty() {
             let (scenes, notes) = shelf::scene_cards(&self.places.scenes);
             (self.start.scenes, self.start.notes) = (scenes, notes);
+            self.start.scenarios = shelf::scenario_cards(&self.places.scenes);
         }
         self.runs = find_runs(&self.places.runs);
         self.start.runs = shelf::run_cards(&self.runs);
     }
 
-    fn open_scene(&mut self, path: &Path) -> Result<(), AppError> {
+    fn open_scene(&mut self, path: &Path) -> Result<(), LabError> {
         let session = Session::open_file(path)?;
         self.put_on_desk(session);
         self.scene_path = Some(path.to_path_buf());
@@ -198,7 +218,41 @@ impl Desk {
         Ok(())
     }
 
-    fn open_run(&mut self, path: &Path) -> Result<(), AppError> {
+    fn open_scenario(&mut self, path: &Path) -> Result<(), LabError> {
+        let mut scenario = Scenario::open(path)?;
+        let session = scenario.watch(scenario.watched())?;
+        self.put_on_desk(session);
+        self.scenario = Some(scenario);
+        (self.run, self.side) = (None, Side::Scenario);
+        Ok(())
+    }
+
+    fn watch_rollout(&mut self, rollout: usize) -> Result<(), LabError> {
+        let Some(scenario) = &mut self.scenario else { return Ok(()) };
+        let session = scenario.watch(rollout)?;
+        let (scenario, side) = (self.scenario.take(), self.side);
+        self.put_on_desk(session);
+        (self.scenario, self.side) = (scenario, side);
+        Ok(())
+    }
+
+    /// Looks at a place of the scenario, which is played as far as that first.
+    fn look_at(&mut self, spot: Spot) -> Result<(), LabError> {
+        if self.scenario.as_ref().is_some_and(|scenario| scenario.watched() != spot.rollout) {
+            self.watch_rollout(spot.rollout)?;
+        }
+        let Some(session) = &mut self.session else { return Ok(()) };
+        session.pause();
+        session.select_env(spot.env);
+        session.go_live();
+        while session.tick() < spot.step {
+            session.step()?;
+        }
+        session.seek(spot.step);
+        Ok(())
+    }
+
+    fn open_run(&mut self, path: &Path) -> Result<(), LabError> {
         let saved = SavedRun::open(path)?;
         let models: ModelFiles = saved.setup().models.clone();
         let source = saved.setup().scene.source();
@@ -224,29 +278,41 @@ impl Desk {
         self.silenced.clear();
         self.hand = Hand::new(&session.task().action);
         self.notices.clear();
+        (self.scene_path, self.scenario) = (None, None);
+        if self.side == Side::Scenario {
+            self.side = Side::Reward;
+        }
         self.session = Some(session);
         self.errands.push(Errand::ResetCamera);
     }
 
-    fn perform(&mut self, action: Action) -> Result<(), AppError> {
+    fn perform(&mut self, action: Action) -> Result<(), LabError> {
         match action {
             Action::GoHome => self.go_home(),
             Action::OpenScene(path) => self.open_scene(&path)?,
+            Action::OpenScenario(path) => self.open_scenario(&path)?,
+            Action::WatchRollout(rollout) => self.watch_rollout(rollout)?,
+            Action::LookAt(spot) => self.look_at(spot)?,
             Action::OpenRun(path) => self.open_run(&path)?,
             Action::ShowTab(tab) => {
                 self.tab = tab;
                 self.refresh_runs();
             }
+            Action::ShowSide(Side::Scenario) if self.scenario.is_none() => {
+                self.note("Open a scenario first: a file with rollouts and what is expected of them");
+            }
             Action::ShowSide(side) => self.side = side,
             Action::SetDark(dark) => self.dark = dark,
             Action::ResetCamera => self.errands.push(Errand::ResetCamera),
             Action::Follow(follow) => self.follow = follow,
+            Action::HidePanels(hide) => self.is_bare = hide,
+            Action::ShowField(shows) => (self.shows_field, self.field) = (shows, None),
             Action::SavePicture => {
                 let path = self.next_picture("png")?;
                 self.errands.push(Errand::Picture(path));
             }
             Action::SaveAnimation => {
-                let path = self.next_picture("gif")?;
+                let path = self.next_picture(film::suffix(film::encoder().as_deref()))?;
                 self.errands.push(Errand::Animation(path));
             }
             Action::Dismiss(index) if index < self.notices.len() => drop(self.notices.remove(index)),
@@ -263,7 +329,7 @@ impl Desk {
         Ok(())
     }
 
-    fn perform_in_session(&mut self, action: Action) -> Result<(), AppError> {
+    fn perform_in_session(&mut self, action: Action) -> Result<(), LabError> {
         let Some(session) = &mut self.session else { return Ok(()) };
         match action {
             Action::TogglePlay if session.is_playing() => session.pause(),
@@ -323,7 +389,7 @@ impl Desk {
     }
 
     /// Turns a term off or on: its weight becomes 0, or what it was.
-    fn switch(&mut self, graph: usize, path: &str, on: bool) -> Result<(), AppError> {
+    fn switch(&mut self, graph: usize, path: &str, on: bool) -> Result<(), LabError> {
         let Some(session) = &mut self.session else { return Ok(()) };
         let key = (graph, path.to_string());
         let account = session.account(graph);
@@ -358,7 +424,7 @@ impl Desk {
         }
     }
 
-    fn save(&mut self) -> Result<(), AppError> {
+    fn save(&mut self) -> Result<(), LabError> {
         let Some(session) = &mut self.session else { return Ok(()) };
         let path = match &self.scene_path {
             Some(path) => path.clone(),
@@ -373,7 +439,7 @@ impl Desk {
         Ok(())
     }
 
-    fn train(&mut self, action: &Action) -> Result<(), AppError> {
+    fn train(&mut self, action: &Action) -> Result<(), LabError> {
         match (action, &self.training, &self.session) {
             (Action::StartTraining, _, Some(session)) => {
                 self.training = Some(Training::start(session.setup().as_ref().clone(), &self.places.runs)?);
@@ -388,8 +454,8 @@ impl Desk {
         Ok(())
     }
 
-    fn watch_policy(&mut self) -> Result<(), AppError> {
-        let nothing = || AppError::Refused("there is no run whose policy could be watched".into());
+    fn watch_policy(&mut self) -> Result<(), LabError> {
+        let nothing = || LabError::Refused("there is no run whose policy could be watched".into());
         let run = self.run.clone().ok_or_else(nothing)?;
         let policy = Policy::of_run(&run)?;
         if let Some(session) = &mut self.session {
@@ -399,9 +465,9 @@ impl Desk {
     }
 
     /// A file for the next picture that does not exist yet.
-    fn next_picture(&mut self, suffix: &str) -> Result<PathBuf, AppError> {
+    fn next_picture(&mut self, suffix: &str) -> Result<PathBuf, LabError> {
         let folder = &self.places.pictures;
-        std::fs::create_dir_all(folder).map_err(AppError::file("cannot create the folder", folder))?;
+        std::fs::create_dir_all(folder).map_err(LabError::file("cannot create the folder", folder))?;
         loop {
             self.pictures += 1;
             let path = folder.join(format!("carrot_{:03}.{suffix}", self.pictures));
@@ -412,7 +478,7 @@ impl Desk {
     }
 }
 
-fn driver_by_name(session: &Session, name: &str) -> Result<Driver, AppError> {
+fn driver_by_name(session: &Session, name: &str) -> Result<Driver, LabError> {
     let found = Driver::by_name(session.task(), name);
-    found.ok_or_else(|| AppError::Refused(format!("{} has no script `{name}`", session.task().name)))
+    found.ok_or_else(|| LabError::Refused(format!("{} has no script `{name}`", session.task().name)))
 }

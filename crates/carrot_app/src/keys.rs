@@ -6,20 +6,22 @@ use crate::action::{Action, Side, Tab};
 use crate::desk::Desk;
 
 /// Keys without a hand on the wheel, and what they do.
-pub const HELP: [(&str, &str); 14] = [
+pub const HELP: [(&str, &str); 16] = [
     ("Space", "play or pause"),
     ("Left, Right", "one step back, one step on"),
     ("Home, End", "oldest kept step, newest step"),
     ("[ ]", "env before, env after"),
     ("1 to 5", "contributions, signals, return and truth, batch, learning curves"),
-    ("F6 F7 F8", "reward, training, by hand"),
+    ("F6 F7 F8 F10", "reward, training, by hand, scenario"),
     ("- +", "slower, faster"),
     ("W", "one env, or a wall of them"),
     ("H", "take the wheel, or let go"),
     ("F, C", "follow, camera home"),
+    ("G", "the reward as a field on the floor"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo, redo"),
     ("Ctrl+S", "save the scene"),
-    ("F9, F11, F12", "dark or light, animation, picture"),
+    ("F5", "the panels away, or back"),
+    ("F9, F11, F12", "dark or light, film, picture"),
     ("Esc", "start page"),
 ];
 
@@ -31,6 +33,9 @@ pub fn read(ui: &Ui, desk: &Desk) -> Vec<Action> {
     let mut actions = Vec::new();
     let pressed = |key: Key| ui.input(|input| input.key_pressed(key) && input.modifiers.is_none());
     let chord = |modifiers: Modifiers, key: Key| ui.input_mut(|input| input.consume_key(modifiers, key));
+    if pressed(Key::F5) {
+        actions.push(Action::HidePanels(!desk.is_bare));
+    }
     if pressed(Key::F9) {
         actions.push(Action::SetDark(!desk.dark));
     }
@@ -56,12 +61,14 @@ pub fn read(ui: &Ui, desk: &Desk) -> Vec<Action> {
             (Key::ArrowLeft, Action::StepBack),
             (Key::ArrowRight, Action::StepOnce),
             (Key::F, Action::Follow(!desk.follow)),
+            (Key::G, Action::ShowField(!desk.shows_field)),
             (Key::C, Action::ResetCamera),
             (Key::W, Action::SetWall(if session.wall() > 1 { 1 } else { session.live().rows().min(16) })),
         ];
         actions.extend(others.into_iter().filter(|(key, _)| pressed(*key)).map(|(_, action)| action));
     }
-    let sides = [Key::F6, Key::F7, Key::F8].into_iter().zip(Side::ALL).filter(|(key, _)| pressed(*key));
+    let sides =
+        [Key::F6, Key::F7, Key::F8, Key::F10].into_iter().zip(Side::ALL).filter(|(key, _)| pressed(*key));
     actions.extend(sides.map(|(_, side)| Action::ShowSide(side)));
     let always = [
         (Key::Space, Action::TogglePlay),

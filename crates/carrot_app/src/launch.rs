@@ -2,22 +2,27 @@
 
 use std::path::{Path, PathBuf};
 
+use carrot_lab::LabError;
+
 use crate::desk::{Desk, Places};
-use crate::error::AppError;
+use crate::session::Scenario;
 
 /// What the command line says.
 pub const USAGE: &str = "\
 See what a reward does, live, on every task.
 
-Usage: carrot-app [SCENE | RUN] [--runs FOLDER] [--scenes FOLDER] [--size WIDTHxHEIGHT] [--light] [--tour FOLDER]
+Usage: carrot-app [SCENE | SCENARIO | RUN] [--runs FOLDER] [--scenes FOLDER] [--size WIDTHxHEIGHT] [--light] [--tour FOLDER | --gallery FOLDER]
 
   SCENE            a scene file, to play with
+  SCENARIO         a scenario file, to watch what it expects being decided
   RUN              a run's folder, finished or being written
   --runs FOLDER    where runs lie (default: runs)
   --scenes FOLDER  where scenes lie (default: scenes)
   --size WxH       size of the window (default: 1280x720)
   --light          light look
-  --tour FOLDER    walk through every panel, write numbered pictures there, and end
+  --tour FOLDER    walk through every panel, of the scene or scenario given or of one of each family, write
+                   numbered pictures there, and end
+  --gallery FOLDER write a picture of every scene there, without panels, and end
 ";
 
 /// How the window begins.
@@ -27,11 +32,20 @@ pub struct WindowSpec {
     pub size: (u32, u32),
     /// Where the tour writes its pictures, when there is one.
     pub tour: Option<PathBuf>,
+    /// Where the gallery does.
+    pub gallery: Option<PathBuf>,
+}
+
+impl WindowSpec {
+    /// Whether a script holds the keys.
+    pub fn is_scripted(&self) -> bool {
+        self.tour.is_some() || self.gallery.is_some()
+    }
 }
 
 impl Default for WindowSpec {
     fn default() -> Self {
-        Self { size: (1280, 720), tour: None }
+        Self { size: (1280, 720), tour: None, gallery: None }
     }
 }
 
@@ -68,12 +82,15 @@ impl Launch {
                 "--runs" => launch.runs = Some(value()?.into()),
                 "--scenes" => launch.scenes = Some(value()?.into()),
                 "--tour" => launch.window.tour = Some(value()?.into()),
+                "--gallery" => launch.window.gallery = Some(value()?.into()),
                 "--size" => launch.window.size = size(&value()?)?,
                 flag if flag.starts_with('-') => {
                     return Err(format!("there is no option {flag}; see --help"));
                 }
                 path if launch.path.is_none() => launch.path = Some(path.into()),
-                path => return Err(format!("one scene or run at a time; `{path}` is one too many")),
+                path => {
+                    return Err(format!("one scene, scenario or run at a time; `{path}` is one too many"));
+                }
             }
         }
         Ok(launch)
@@ -83,7 +100,7 @@ impl Launch {
     ///
     /// # Errors
     /// When the scene or run is not there; what is wrong with one that is there, the window says.
-    pub fn desk(self) -> Result<(Desk, WindowSpec), AppError> {
+    pub fn desk(self) -> Result<(Desk, WindowSpec), LabError> {
         let usual = Places::default();
         let places = Places {
             scenes: self.scenes.unwrap_or(usual.scenes),
@@ -94,7 +111,10 @@ impl Launch {
         desk.dark = !self.light;
         if let Some(path) = &self.path {
             if !path.exists() {
-                return Err(AppError::Refused(format!("there is no scene or run {}", path.display())));
+                return Err(LabError::Refused(format!(
+                    "there is no scene, scenario or run {}",
+                    path.display()
+                )));
             }
             if let Err(error) = desk.open(path) {
                 desk.note(error.to_string());
@@ -115,6 +135,7 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 pub fn headless(path: Option<&Path>) -> String {
     match path {
         Some(path) if path.is_dir() => format!("carrot report {}", path.display()),
+        Some(path) if Scenario::is_one(path) => format!("carrot test {}", path.display()),
         Some(path) => format!("carrot audit {}", path.display()),
         None => "carrot tasks list".into(),
     }
@@ -140,7 +161,7 @@ mod tests {
     fn arguments_are_understood_or_named() {
         let launch = read("scenes/a.ron --size 640x360 --light --tour out").unwrap_or_default();
         assert_eq!((launch.path, launch.light), (Some("scenes/a.ron".into()), true));
-        assert_eq!(launch.window, WindowSpec { size: (640, 360), tour: Some("out".into()) });
+        assert_eq!(launch.window, WindowSpec { size: (640, 360), tour: Some("out".into()), gallery: None });
         for (line, part) in
             [("--sise 1x1", "--sise"), ("--size 12", "`12`"), ("a b", "`b`"), ("--runs", "--runs needs")]
         {

@@ -5,7 +5,7 @@ use egui::{Align2, CentralPanel, FontId, Frame, Panel, Rect, RichText, Ui, pos2}
 use crate::action::{Action, Side, Tab};
 use crate::desk::Desk;
 use crate::panels::{
-    batch, contributions, episodes, hand, learning, reward, signals, start, timeline, top, training,
+    batch, contributions, episodes, hand, learning, reward, scenario, signals, start, timeline, top, training,
 };
 use crate::session::Session;
 use crate::theme::{BAD, CARROT, GOOD, number};
@@ -20,7 +20,10 @@ const LOWER: f32 = 250.0;
 /// page.
 pub fn show(ui: &mut Ui, desk: &mut Desk) -> Option<Rect> {
     let mut actions = keys::read(ui, desk);
-    Panel::top("top").frame(bar_frame(ui)).show(ui, |ui| top::show(ui, &views::top(desk), &mut actions));
+    let is_bare = desk.is_bare && desk.session.is_some();
+    if !is_bare {
+        Panel::top("top").frame(bar_frame(ui)).show(ui, |ui| top::show(ui, &views::top(desk), &mut actions));
+    }
     notices(ui, desk, &mut actions);
     let world = match desk.session.take() {
         None => {
@@ -28,7 +31,10 @@ pub fn show(ui: &mut Ui, desk: &mut Desk) -> Option<Rect> {
             None
         }
         Some(session) => {
-            let rect = session_panels(ui, desk, &session, &mut actions);
+            if !is_bare {
+                session_panels(ui, desk, &session, &mut actions);
+            }
+            let rect = world(ui, desk, &session);
             desk.session = Some(session);
             Some(rect)
         }
@@ -41,11 +47,12 @@ fn bar_frame(ui: &Ui) -> Frame {
     Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(8, 5))
 }
 
-fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut Vec<Action>) -> Rect {
+fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut Vec<Action>) {
     Panel::right("side").default_size(SIDE.1).min_size(SIDE.0).resizable(true).show(ui, |ui| {
         ui.add_space(4.0);
         ui.horizontal(|ui| {
-            for side in Side::ALL {
+            let offered = |side: &Side| *side != Side::Scenario || desk.scenario.is_some();
+            for side in Side::ALL.into_iter().filter(offered) {
                 if ui.selectable_label(desk.side == side, side.name()).clicked() {
                     actions.push(Action::ShowSide(side));
                 }
@@ -59,11 +66,12 @@ fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut
             }
             Side::Training => training::show(ui, &views::training(desk, session), actions),
             Side::Hand => hand::show(ui, &views::hand(desk, session), actions),
+            Side::Scenario => scenario::show(ui, &views::scenario(desk, session), actions),
         }
     });
     Panel::bottom("lower").default_size(LOWER).min_size(160.0).resizable(true).show(ui, |ui| {
         ui.add_space(3.0);
-        timeline::show(ui, &views::timeline(session), &mut desk.timeline, actions);
+        timeline::show(ui, &views::timeline(desk, session), &mut desk.timeline, actions);
         ui.horizontal(|ui| {
             for tab in Tab::ALL {
                 if ui.selectable_label(desk.tab == tab, tab.name()).clicked() {
@@ -81,13 +89,23 @@ fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut
         // The world keeps its size, whatever is shown below it.
         ui.take_available_space();
     });
+}
+
+/// What the panels leave for the world, with a few words over it.
+fn world(ui: &Ui, desk: &Desk, session: &Session) -> Rect {
     let rect = ui.available_rect_before_wrap();
-    head_up(ui, rect, session);
+    let below = head_up(ui, rect, session);
+    if desk.shows_field {
+        let none = "floor: no field; it needs a goal in space or tiles, and a step that led here";
+        let caption = desk.field.as_ref().map_or(none, |field| field.caption.as_str());
+        subtitle(ui, rect, below, caption);
+    }
     rect
 }
 
 /// What is most worth knowing, written over the world.
-fn head_up(ui: &Ui, rect: Rect, session: &Session) {
+/// Gives the height at which it ends.
+fn head_up(ui: &Ui, rect: Rect, session: &Session) -> f32 {
     let painter = ui.painter().with_clip_rect(rect);
     let text = ui.visuals().strong_text_color();
     let back = ui.visuals().extreme_bg_color.gamma_multiply(0.72);
@@ -118,6 +136,18 @@ fn head_up(ui: &Ui, rect: Rect, session: &Session) {
         painter.galley(at, galley, color);
         at.x += size.x + 12.0;
     }
+    at.y + 18.0
+}
+
+/// A sentence over the world, as wide as there is room.
+fn subtitle(ui: &Ui, rect: Rect, top: f32, text: &str) {
+    let painter = ui.painter().with_clip_rect(rect);
+    let (font, color) = (FontId::proportional(11.5), ui.visuals().strong_text_color());
+    let galley = painter.layout(text.to_string(), font, color, rect.width() - 24.0);
+    let at = pos2(rect.left() + 12.0, top + 4.0);
+    let back = ui.visuals().extreme_bg_color.gamma_multiply(0.72);
+    painter.rect_filled(Rect::from_min_size(at, galley.size()).expand2(egui::vec2(4.0, 1.0)), 3.0, back);
+    painter.galley(at, galley, color);
 }
 
 /// The number of an env over its place in a wall.

@@ -6,7 +6,8 @@
 
 pub mod action;
 pub mod desk;
-pub mod error;
+pub mod field;
+pub mod film;
 pub mod hand;
 pub mod keys;
 pub mod launch;

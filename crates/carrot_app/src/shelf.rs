@@ -5,22 +5,17 @@ use std::path::{Path, PathBuf};
 use carrot_lab::{ModelFiles, Setup};
 use carrot_scene::Source;
 
-use crate::panels::start::{RunCard, SceneCard};
+use crate::panels::start::{RunCard, ScenarioCard, SceneCard};
 use crate::runs::FoundRun;
 use crate::session::mirror::unpaid_row;
 use crate::solid::{Bounds, solids};
 
 /// Cards of all scenes in a folder, in the order of the tasks, and what could not be read.
 pub fn scene_cards(folder: &Path) -> (Vec<SceneCard>, Vec<String>) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
+    let Some(files) = ron_files(folder) else {
         let note = format!("There is no folder {}; start the app where your scenes are.", folder.display());
         return (Vec::new(), vec![note]);
     };
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|p| p.extension().is_some_and(|e| e == "ron"))
-        .collect();
-    files.sort();
     let (mut cards, mut notes) = (Vec::new(), Vec::new());
     for file in files {
         match scene_card(&file) {
@@ -32,6 +27,29 @@ pub fn scene_cards(folder: &Path) -> (Vec<SceneCard>, Vec<String>) {
     let place = |card: &SceneCard| names.iter().position(|name| *name == card.task);
     cards.sort_by_key(|card| (place(card).is_none(), place(card)));
     (cards, notes)
+}
+
+/// All files of a folder that end in `.ron`, by name.
+fn ron_files(folder: &Path) -> Option<Vec<PathBuf>> {
+    let paths = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<PathBuf> = paths.filter(|p| p.extension().is_some_and(|e| e == "ron")).collect();
+    files.sort();
+    Some(files)
+}
+
+/// Scenarios lie in a folder of their own beside the scenes.
+pub fn scenario_cards(scenes: &Path) -> Vec<ScenarioCard> {
+    let card = |path: PathBuf| ScenarioCard {
+        title: path.file_stem().unwrap_or_default().to_string_lossy().replace('_', " "),
+        about: first_comment(&path).unwrap_or_default(),
+        path,
+    };
+    ron_files(&scenes.join("scenarios")).unwrap_or_default().into_iter().map(card).collect()
+}
+
+fn first_comment(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    Some(text.lines().next()?.strip_prefix("//")?.trim().to_string())
 }
 
 fn scene_card(file: &Path) -> Result<SceneCard, String> {
@@ -48,7 +66,10 @@ fn scene_card(file: &Path) -> Result<SceneCard, String> {
         about: spec.about.into(),
         detail: format!("{}: {}", file.file_stem().unwrap_or_default().to_string_lossy(), setup.reward),
         is_flat: frame.drawing.tiles.is_some(),
-        bounds: Bounds::seen(&solids, &setup.task.camera()),
+        bounds: match frame.drawing.tiles {
+            Some(_) => Bounds::of(&solids),
+            None => Bounds::seen(&solids, &setup.task.camera()),
+        },
         solids,
     })
 }

@@ -1,6 +1,6 @@
 //! Frames as solids: bodies and tiles alike become forms with a place and a colour, whoever draws them.
 
-use carrot_sim::{Camera, Drawing, Shape};
+use carrot_sim::{Camera, Drawing, Shape, Tiles};
 
 use crate::tiles;
 
@@ -113,6 +113,9 @@ pub fn solids(drawing: &Drawing) -> Vec<Solid> {
     tiles.chain(bodies).collect()
 }
 
+/// Half the angle that a task's camera in perspective sees, radians.
+pub const HALF_ANGLE: f32 = 0.349_065_85;
+
 /// A box around solids.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
@@ -153,17 +156,41 @@ impl Bounds {
         bounds
     }
 
-    /// The box around all solids, cut to what a camera without perspective sees: a course may be far longer.
+    /// The box around all tiles of a gridworld, with its walls.
+    pub fn board(tiles: &Tiles) -> Self {
+        let [x, y] = [tiles.width, tiles.height].map(|tiles| 0.5 * tiles as f32);
+        Self { low: [-x, -y, -0.06], high: [x, y, 0.6] }
+    }
+
+    /// The box around all solids, cut to what a task's camera sees: a course or a table may be far larger.
     pub fn seen(solids: &[Solid], camera: &Camera) -> Self {
         let mut bounds = Self::of(solids);
-        if let Some(height) = camera.height {
-            for axis in 0..3 {
-                let (low, high) = (camera.target[axis] - 0.5 * height, camera.target[axis] + 0.5 * height);
-                bounds.low[axis] = bounds.low[axis].clamp(low, high);
-                bounds.high[axis] = bounds.high[axis].clamp(low, high);
-            }
+        let away: f32 = (0..3).map(|axis| (camera.eye[axis] - camera.target[axis]).powi(2)).sum();
+        let (half, axes) = match camera.height {
+            Some(height) => (0.5 * height, 0..3),
+            // Only the ground is cut: what stands on it is seen whole.
+            None => (away.sqrt() * HALF_ANGLE.tan(), 0..2),
+        };
+        for axis in axes {
+            let (low, high) = (camera.target[axis] - half, camera.target[axis] + half);
+            bounds.low[axis] = bounds.low[axis].clamp(low, high);
+            bounds.high[axis] = bounds.high[axis].clamp(low, high);
         }
         bounds
+    }
+
+    /// Plates that reach beyond the box, cut to it: neighbours in a wall do not run into each other.
+    pub fn crop(&self, solids: &mut [Solid]) {
+        for solid in solids.iter_mut().filter(|solid| solid.rotation == [0.0, 0.0, 0.0, 1.0]) {
+            let Form::Cuboid(half) = &mut solid.form else { continue };
+            for axis in 0..2 {
+                let low = (solid.position[axis] - half[axis]).max(self.low[axis]);
+                let high = (solid.position[axis] + half[axis]).min(self.high[axis]);
+                if low < high {
+                    (solid.position[axis], half[axis]) = (0.5 * (low + high), 0.5 * (high - low));
+                }
+            }
+        }
     }
 
     /// The middle.
@@ -189,11 +216,41 @@ impl Bounds {
 }
 
 /// Names of what people want to follow, the first that a drawing has.
-const FOLLOWED: [&str; 11] =
-    ["agent", "cart", "car", "tool", "palm", "hand", "hopper", "torso", "fingertip", "tip", "ball"];
+const FOLLOWED: [&str; 13] = [
+    "agent",
+    "cart",
+    "car",
+    "tool",
+    "palm",
+    "hand",
+    "hopper",
+    "torso",
+    "fingertip",
+    "tip",
+    "ball",
+    "lower_link",
+    "rod",
+];
 
 /// The place of what moves: the agent, the cart, the tool; without any of them the middle.
 pub fn followed(solids: &[Solid]) -> [f32; 3] {
     let found = FOLLOWED.iter().find_map(|name| solids.iter().find(|solid| solid.name.contains(name)));
     found.map_or_else(|| Bounds::of(solids).center(), |solid| solid.position)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_cut_to_what_the_camera_sees() {
+        let plate = |half: [f32; 3]| Solid::at("table", Form::Cuboid(half), [0.0, 0.0, -0.1], [1.0; 4]);
+        let mut solids = [plate([2.0, 2.0, 0.1]), plate([0.1, 0.1, 0.1])];
+        let bounds = Bounds::seen(&solids, &Camera::TABLE);
+        let [x, y, z] = bounds.size();
+        assert!(x < 0.8 && y < 0.8 && z == 0.2, "{bounds:?}");
+        bounds.crop(&mut solids);
+        assert_eq!(Bounds::of(&solids), bounds);
+        assert_eq!(solids[1], plate([0.1, 0.1, 0.1]), "what fits stays");
+    }
 }

@@ -1,22 +1,12 @@
 //! Gridworlds as solids: a floor that shows what the agent sees, and things that are told apart at a glance.
 
 use carrot_sim::Tiles;
-use carrot_tasks::gridworld::cell::{door, object};
+use carrot_sim::tile::{color, door, object};
 
 use crate::solid::{Form, Solid};
 
 /// Half the width of a tile's plate, so that a seam stays.
 const HALF: f32 = 0.48;
-
-/// Linear RGB of MiniGrid's colours: red, green, blue, purple, yellow, grey.
-const COLORS: [[f32; 4]; 6] = [
-    [0.75, 0.06, 0.05, 1.0],
-    [0.07, 0.48, 0.10, 1.0],
-    [0.06, 0.18, 0.75, 1.0],
-    [0.30, 0.07, 0.52, 1.0],
-    [0.86, 0.56, 0.03, 1.0],
-    [0.19, 0.21, 0.24, 1.0],
-];
 
 const SEEN: [f32; 4] = [0.62, 0.60, 0.46, 1.0];
 const UNSEEN: [f32; 4] = [0.16, 0.18, 0.21, 1.0];
@@ -29,7 +19,8 @@ const AGENT: [f32; 4] = [0.88, 0.10, 0.07, 1.0];
 /// All solids of a gridworld: metres are tiles, x to the right, y up the page.
 pub fn solids(tiles: &Tiles) -> Vec<Solid> {
     let mut solids = Vec::with_capacity(tiles.cells.len() * 2);
-    for (index, cell) in tiles.cells.iter().enumerate() {
+    let outside = outside(tiles);
+    for (index, cell) in tiles.cells.iter().enumerate().filter(|(index, _)| !outside[*index]) {
         let seen = tiles.visible.get(index).copied().unwrap_or(false);
         add_tile(*cell, place(tiles, index), seen, index, &mut solids);
     }
@@ -46,6 +37,34 @@ pub fn solids(tiles: &Tiles) -> Vec<Solid> {
     solids
 }
 
+/// Empty tiles that the board's edge leads to without a wall between, as around the rooms of MultiRoom; none where
+/// the agent is among them.
+fn outside(tiles: &Tiles) -> Vec<bool> {
+    let (width, height) = (tiles.width, tiles.height);
+    let is_empty = |index: usize| tiles.cells[index][0] == object::EMPTY;
+    let on_edge = |index: usize| {
+        let (x, y) = (index % width, index / width);
+        x == 0 || y == 0 || x + 1 == width || y + 1 == height
+    };
+    let mut found = vec![false; tiles.cells.len()];
+    let mut open: Vec<usize> = (0..found.len()).filter(|&index| on_edge(index) && is_empty(index)).collect();
+    while let Some(index) = open.pop() {
+        if std::mem::replace(&mut found[index], true) {
+            continue;
+        }
+        let (x, y) = (index % width, index / width);
+        let beside = [
+            (x > 0).then(|| index - 1),
+            (x + 1 < width).then(|| index + 1),
+            (y > 0).then(|| index - width),
+            (y + 1 < height).then(|| index + width),
+        ];
+        open.extend(beside.into_iter().flatten().filter(|&next| is_empty(next) && !found[next]));
+    }
+    let [x, y] = tiles.agent.map(usize::from);
+    if found[y * width + x] { vec![false; found.len()] } else { found }
+}
+
 fn place(tiles: &Tiles, index: usize) -> [f32; 3] {
     let (column, row) = (index % tiles.width, index / tiles.width);
     let x = column as f32 + 0.5 - tiles.width as f32 * 0.5;
@@ -60,7 +79,8 @@ fn add_tile(
     index: usize,
     out: &mut Vec<Solid>,
 ) {
-    let color = COLORS[usize::from(color) % COLORS.len()];
+    let [r, g, b] = color::LINEAR[usize::from(color) % color::LINEAR.len()];
+    let color = [r, g, b, 1.0];
     let solid = |name: &str, form: Form, height: f32, color: [f32; 4]| {
         Solid::at(format!("{name} {index}"), form, [x, y, height], color)
     };
@@ -126,6 +146,18 @@ mod tests {
                 "{direction}: {tip:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_lies_around_the_rooms_is_left_out() {
+        let row = |what: [u8; 5]| what.map(|what| [what, 0, 0]);
+        let (e, w) = (object::EMPTY, object::WALL);
+        let cells: Vec<[u8; 3]> = [row([e, w, w, w, e]), row([e, w, e, w, e]), row([e, w, w, w, e])].concat();
+        let board =
+            |agent| Tiles { width: 5, height: 3, cells: cells.clone(), agent, direction: 0, visible: vec![] };
+        let left_out = outside(&board([2, 1])).into_iter().filter(|outside| *outside).count();
+        assert_eq!(left_out, 6);
+        assert!(!outside(&board([0, 0])).contains(&true), "where the agent can walk is no outside");
     }
 
     #[test]

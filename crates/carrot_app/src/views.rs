@@ -1,5 +1,6 @@
 //! From the desk to what each panel shows.
 
+use carrot_lab::scenario::{Expectation, Verdict};
 use carrot_reward::{COMBINATOR_DOCS, RuleDoc};
 
 use crate::desk::Desk;
@@ -9,6 +10,7 @@ use crate::panels::episodes::{EpisodePoint, EpisodesView};
 use crate::panels::hand::HandView;
 use crate::panels::learning::LearningView;
 use crate::panels::reward::{GraphView, RewardView};
+use crate::panels::scenario::{ExpectationLine, ScenarioView, TimelineLine};
 use crate::panels::signals::{SignalColumn, SignalsView};
 use crate::panels::timeline::TimelineView;
 use crate::panels::top::TopView;
@@ -16,6 +18,7 @@ use crate::panels::training::TrainingView;
 use crate::runs::{FoundRun, curves};
 use crate::session::account::accounts;
 use crate::session::edits::number_fields;
+use crate::session::scenario::Spot;
 use crate::session::training::Stand;
 use crate::session::{Driver, Session, StepRecord};
 
@@ -33,7 +36,8 @@ fn window(session: &Session) -> (u64, u64) {
 pub fn top(desk: &Desk) -> TopView {
     let Some(session) = &desk.session else { return TopView { dark: desk.dark, ..TopView::default() } };
     let file = |path: &std::path::Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let scene = desk.scene_path.as_deref().or(desk.run.as_deref()).and_then(file);
+    let scenario = desk.scenario.as_ref().map(|scenario| scenario.path());
+    let scene = desk.scene_path.as_deref().or(scenario).or(desk.run.as_deref()).and_then(file);
     TopView {
         task: session.task().name.into(),
         scene: scene.unwrap_or_default(),
@@ -46,12 +50,13 @@ pub fn top(desk: &Desk) -> TopView {
         lanes: session.lanes().iter().map(|lane| lane.name.clone()).collect(),
         lane: session.lane(),
         follow: desk.follow,
+        field: desk.shows_field,
         dark: desk.dark,
     }
 }
 
 /// The timeline.
-pub fn timeline(session: &Session) -> TimelineView {
+pub fn timeline(desk: &Desk, session: &Session) -> TimelineView {
     let (env, history) = (session.env(), session.history());
     let ended = session.live().episodes().iter().filter(|episode| episode.summary.env as usize == env);
     TimelineView {
@@ -65,9 +70,51 @@ pub fn timeline(session: &Session) -> TimelineView {
         episode: session.record().map_or((0, 0), |record| (record.episode[env], record.step[env])),
         ends: ended.map(|episode| (episode.tick, episode.summary.success)).collect(),
         edits: edits(session),
+        events: events(desk, env),
+        failures: failures(desk, session),
         breakpoints: session.breakpoints().iter().map(|b| (b.text.clone(), b.enabled)).collect(),
         stopped_by: session.stopped_by().map(str::to_string),
         drivers: Driver::names(session.task()).into_iter().map(|(name, _)| name).collect(),
+    }
+}
+
+/// Steps at which the scenario's timeline acts on the row that is looked at.
+fn events(desk: &Desk, env: usize) -> Vec<u64> {
+    desk.scenario.iter().flat_map(|scenario| scenario.lines(env)).filter_map(|(_, step)| step).collect()
+}
+
+/// Steps at which an expectation of the scenario fails in the row that is looked at, as far as they were played.
+fn failures(desk: &Desk, session: &Session) -> Vec<u64> {
+    let Some(scenario) = &desk.scenario else { return Vec::new() };
+    let spots = scenario.verdicts().filter_map(|(_, verdict)| scenario.spot(verdict));
+    let here = |spot: &Spot| spot.rollout == scenario.watched() && spot.env == session.env();
+    spots.filter(here).map(|spot| spot.step).filter(|step| *step <= session.live().tick()).collect()
+}
+
+/// The scenario.
+pub fn scenario(desk: &Desk, session: &Session) -> ScenarioView {
+    let Some(scenario) = &desk.scenario else { return ScenarioView::default() };
+    let (env, tick) = (session.env(), session.tick());
+    let line = |(text, step): (&str, Option<u64>)| TimelineLine {
+        text: text.into(),
+        step,
+        past: step.is_some_and(|step| step <= tick),
+    };
+    let expectation = |(expectation, verdict): (&Expectation, &Verdict)| ExpectationLine {
+        name: expectation.name.clone(),
+        under: verdict.under.clone(),
+        line: expectation.location.line,
+        fate: scenario.fate(expectation, verdict, tick),
+        watched: expectation.reads(scenario.watched()),
+        failure: verdict.failures.first().map(|first| (first.message.clone(), scenario.spot(verdict))),
+    };
+    ScenarioView {
+        path: scenario.path().into(),
+        rollouts: scenario.file().rollouts.iter().map(|rollout| rollout.name.clone()).collect(),
+        watched: scenario.watched(),
+        env,
+        lines: scenario.lines(env).map(line).collect(),
+        expectations: scenario.verdicts().map(expectation).collect(),
     }
 }
 

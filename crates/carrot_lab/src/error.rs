@@ -96,6 +96,12 @@ pub enum RunWarning {
 }
 
 impl LabError {
+    /// An error of the file system at a path.
+    pub fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |error| Self::File { what, why: error.to_string(), path }
+    }
+
     /// Exit code of a command that ends with this error.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -14,7 +14,7 @@ use crate::error::LabError;
 use crate::novelty::{NoveltySpec, model_names};
 use crate::preference::{PreferenceConfig, model_name};
 use crate::randomisation::randomise;
-use crate::scenario::{Perturbations, Timeline, read_perturbations};
+use crate::scenario::{Perturbations, RolloutSpec, Timeline, read_perturbations};
 
 /// Reward models that a run offers: name and file.
 pub type ModelFiles = BTreeMap<String, PathBuf>;
@@ -183,6 +183,15 @@ impl Setup {
         self.models.keys().cloned().chain(fitted).chain(new).collect()
     }
 
+    /// The same batch as a rollout of a scenario plays it: its envs, its seed and its timeline.
+    #[must_use]
+    pub fn in_rollout(mut self, rollout: &RolloutSpec) -> Self {
+        let batch = &mut self.scene.batch;
+        (batch.num_envs, batch.seed) = (rollout.envs as u32, rollout.seed);
+        self.perturbations = rollout.timeline.clone();
+        self
+    }
+
     /// Keeps the scene's files with a run, so that it can be resumed and scored again anywhere.
     ///
     /// # Errors
@@ -192,11 +201,7 @@ impl Setup {
             let to = run.join(FILES).join(path);
             let written =
                 to.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&to, bytes));
-            written.map_err(|error| LabError::File {
-                what: "cannot keep a file of the scene",
-                why: error.to_string(),
-                path: to.clone(),
-            })?;
+            written.map_err(LabError::file("cannot keep a file of the scene", &to))?;
         }
         Ok(())
     }
@@ -210,6 +215,16 @@ impl Setup {
         let asked = self.graphs.iter().flat_map(Graph::asked);
         env.look(&asked.map(|(asked, _)| asked.frames.rule()).collect::<Vec<_>>());
         Ok(env)
+    }
+
+    /// A batch of this task that nothing pays: for looking on.
+    ///
+    /// # Errors
+    /// When the batch cannot be built.
+    pub fn build_unpaid(&self, config: VecEnvConfig) -> Result<VecEnv, SimError> {
+        VecEnv::new(self.task.clone(), config, &|app| {
+            app.add_plugins(Perturbations(self.perturbations.clone()));
+        })
     }
 }
 

@@ -23,6 +23,7 @@
 
 mod arm;
 mod bench;
+mod contacts;
 mod convert;
 mod error;
 mod hand;
@@ -36,6 +37,7 @@ mod urdf;
 
 pub use arm::{Arm, ArmSpec};
 pub use bench::{Bench, BoxSpec, CubeSpec, Slider, SliderSpec, Solid};
+pub use contacts::ContactPoint;
 pub use error::PhysicsError;
 pub use hand::{Grip, Hand, HandSpec};
 pub use row::PhysicsRow;

@@ -120,7 +120,7 @@ mod tests {
         for (shape, count) in shapes {
             let mut instances = Instances::default();
             let bodies = vec![Body::at("body", shape, [5.0, 6.0, 7.0], color)];
-            instances.draw(&Drawing { bodies, tiles: None }, 3);
+            instances.draw(&Drawing::of(bodies), 3);
             let all: Vec<Instance> = instances.batches().flat_map(|(_, _, batch)| batch.to_vec()).collect();
             assert_eq!(all.len(), count);
             assert!(all.iter().all(|instance| instance.tile == 3 && instance.color == color));
@@ -133,7 +133,7 @@ mod tests {
     fn what_is_translucent_comes_last() {
         let mut instances = Instances::default();
         let ball = |alpha| Body::at("ball", Shape::Sphere(1.0), [0.0; 3], [1.0, 1.0, 1.0, alpha]);
-        instances.draw(&Drawing { bodies: vec![ball(0.5), ball(1.0)], tiles: None }, 0);
+        instances.draw(&Drawing::of(vec![ball(0.5), ball(1.0)]), 0);
         let order: Vec<bool> =
             instances.batches().filter(|(_, _, batch)| !batch.is_empty()).map(|(_, t, _)| t).collect();
         assert_eq!(order, [false, true]);

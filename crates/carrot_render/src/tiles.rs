@@ -3,29 +3,12 @@
 //! A tile is one metre; x goes to the right, y downwards, so that row r lies at y = -r.
 
 use carrot_sim::Tiles;
+use carrot_sim::tile::{color, door, object};
 use glam::Affine3A;
 
 use crate::mesh::Mesh;
 use crate::scene::{Instances, placed, turned};
 
-/// MiniGrid's numbers for what lies on a tile.
-const WALL: u8 = 2;
-const FLOOR_TILE: u8 = 3;
-const DOOR: u8 = 4;
-const KEY: u8 = 5;
-const BALL: u8 = 6;
-const BOX: u8 = 7;
-const GOAL: u8 = 8;
-const LAVA: u8 = 9;
-/// Red, green, blue, purple, yellow and grey, linear.
-const COLORS: [[f32; 3]; 6] = [
-    [0.80, 0.04, 0.04],
-    [0.05, 0.60, 0.08],
-    [0.06, 0.15, 0.80],
-    [0.30, 0.05, 0.55],
-    [0.85, 0.65, 0.02],
-    [0.22, 0.22, 0.24],
-];
 const FLOOR: [f32; 3] = [0.035, 0.037, 0.045];
 const SEEN_FLOOR: [f32; 3] = [0.11, 0.115, 0.135];
 const WALLS: [f32; 3] = [0.22, 0.22, 0.24];
@@ -46,7 +29,7 @@ pub(crate) fn draw_tiles(instances: &mut Instances, tiles: &Tiles, tile: u32) {
         let is_seen = tiles.visible.get(index).copied().unwrap_or(false);
         let mut sketch = Sketch { instances, at, tile };
         // What fills its tile hides the floor.
-        if !matches!(cell[0], WALL | GOAL | LAVA) {
+        if !matches!(cell[0], object::WALL | object::GOAL | object::LAVA) {
             sketch.plate([HALF, HALF], [0.0; 2], 0.0, if is_seen { SEEN_FLOOR } else { FLOOR });
         }
         sketch.thing(*cell);
@@ -85,32 +68,37 @@ impl Sketch<'_> {
         self.add(Mesh::Disc, |at| placed(scale, [at[0] + off[0], at[1] + off[1], height]), color);
     }
 
-    fn thing(&mut self, [object, color, state]: [u8; 3]) {
-        let color = COLORS[usize::from(color).min(COLORS.len() - 1)];
-        match object {
-            WALL => self.plate([0.5, 0.5], [0.0; 2], THING, WALLS),
-            FLOOR_TILE => self.plate([HALF, HALF], [0.0; 2], 0.05, color.map(|x| 0.5 * x)),
-            DOOR => self.door(color, state),
-            KEY => self.key(color),
-            BALL => self.add(Mesh::Sphere, |at| placed([0.3; 3], [at[0], at[1], THING]), color),
-            BOX => self.chest(color),
-            GOAL => self.plate([HALF, HALF], [0.0; 2], THING, color),
-            LAVA => self.lava(),
+    fn thing(&mut self, [what, color, state]: [u8; 3]) {
+        let color = color::LINEAR[usize::from(color).min(color::LINEAR.len() - 1)];
+        match what {
+            object::WALL => self.plate([0.5, 0.5], [0.0; 2], THING, WALLS),
+            object::FLOOR => self.plate([HALF, HALF], [0.0; 2], 0.05, color.map(|x| 0.5 * x)),
+            object::DOOR => self.door(color, state),
+            object::KEY => self.key(color),
+            object::BALL => self.add(Mesh::Sphere, |at| placed([0.3; 3], [at[0], at[1], THING]), color),
+            object::BOX => self.chest(color),
+            object::GOAL => self.plate([HALF, HALF], [0.0; 2], THING, color),
+            object::LAVA => self.lava(),
             _ => {}
         }
     }
 
     fn door(&mut self, color: [f32; 3], state: u8) {
         let dark = color.map(|x| 0.25 * x);
-        if state == 0 {
+        if state == door::OPEN {
             // Open: the leaf stands at the side.
             self.plate([0.06, HALF], [-0.4, 0.0], THING, color);
             return;
         }
         self.plate([HALF, HALF], [0.0; 2], THING, color);
-        self.plate([0.36, 0.36], [0.0; 2], 0.25, if state == 2 { color.map(|x| 0.6 * x) } else { dark });
+        self.plate(
+            [0.36, 0.36],
+            [0.0; 2],
+            0.25,
+            if state == door::LOCKED { color.map(|x| 0.6 * x) } else { dark },
+        );
         self.disc(0.08, [0.22, 0.0], DETAIL, color);
-        if state == 2 {
+        if state == door::LOCKED {
             // Locked: a keyhole.
             self.disc(0.12, [0.0, 0.06], DETAIL, [0.0; 3]);
             self.plate([0.05, 0.14], [0.0, -0.1], DETAIL, [0.0; 3]);

@@ -55,7 +55,7 @@ pub struct Tiles {
     pub width: usize,
     /// Height in tiles.
     pub height: usize,
-    /// (object, colour, state) per tile, in MiniGrid's numbers.
+    /// (object, colour, state) per tile, in MiniGrid's numbers: [`tile`](crate::tile).
     pub cells: Vec<[u8; 3]>,
     /// Tile of the agent.
     pub agent: [u8; 2],
@@ -93,6 +93,15 @@ impl Camera {
     pub const TABLE: Self = Self { eye: [0.62, -0.5, 0.6], target: [0.07, 0.04, 0.09], height: None };
 }
 
+/// A point at which two bodies press on each other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Contact {
+    /// Where, in metres.
+    pub position: [f32; 3],
+    /// What one of them gets there, in newtons; the other gets the opposite.
+    pub force: [f32; 3],
+}
+
 /// A row's picture as data.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Drawing {
@@ -100,6 +109,15 @@ pub struct Drawing {
     pub bodies: Vec<Body>,
     /// Tiles, for gridworlds.
     pub tiles: Option<Tiles>,
+    /// Where bodies touch, for tasks with contacts.
+    pub contacts: Vec<Contact>,
+}
+
+impl Drawing {
+    /// A picture of bodies alone.
+    pub fn of(bodies: Vec<Body>) -> Self {
+        Self { bodies, ..Self::default() }
+    }
 }
 
 /// One watched row at one step.

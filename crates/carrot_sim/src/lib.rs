@@ -20,6 +20,7 @@ pub mod snapshot;
 pub mod space;
 pub mod step;
 pub mod task;
+pub mod tile;
 pub mod vec_env;
 
 pub use batch::{Observations, PartData, PartSlice};
@@ -30,7 +31,7 @@ pub use episode::{
     MaxSteps, RawColumns,
 };
 pub use error::SimError;
-pub use frame::{Body, Camera, Drawing, Frame, Look, LookRule, Shape, Tiles};
+pub use frame::{Body, Camera, Contact, Drawing, Frame, Look, LookRule, Shape, Tiles};
 pub use goal::GoalSpec;
 pub use intervention::{Handle, Intervention, PendingEdits};
 pub use mdp::{Mdp, MdpError};

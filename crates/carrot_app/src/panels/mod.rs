@@ -6,6 +6,7 @@ pub mod episodes;
 pub mod hand;
 pub mod learning;
 pub mod reward;
+pub mod scenario;
 pub mod signals;
 pub mod start;
 pub mod term;

@@ -15,6 +15,8 @@ use crate::theme::CARROT;
 pub struct StartView {
     /// Scenes to open.
     pub scenes: Vec<SceneCard>,
+    /// Scenarios to watch.
+    pub scenarios: Vec<ScenarioCard>,
     /// Runs, newest first.
     pub runs: Vec<RunCard>,
     /// What stands in the way, such as a folder that cannot be read.
@@ -40,6 +42,17 @@ pub struct SceneCard {
     pub bounds: Bounds,
     /// Whether it is a gridworld, seen from above.
     pub is_flat: bool,
+}
+
+/// A scenario to watch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScenarioCard {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its name.
+    pub title: String,
+    /// The first line of its comment.
+    pub about: String,
 }
 
 /// A run to open.
@@ -100,6 +113,7 @@ pub fn show(ui: &mut Ui, view: &StartView, actions: &mut Vec<Action>) {
                     own.for_each(|scene| card(ui, scene, actions));
                 });
             }
+            scenarios(ui, view, actions);
         });
         ui.add_space(10.0);
     });
@@ -138,6 +152,26 @@ fn card(ui: &mut Ui, scene: &SceneCard, actions: &mut Vec<Action>) {
     if response.on_hover_text(hover).clicked() {
         actions.push(Action::OpenScene(scene.path.clone()));
     }
+}
+
+fn scenarios(ui: &mut Ui, view: &StartView, actions: &mut Vec<Action>) {
+    if view.scenarios.is_empty() {
+        return;
+    }
+    ui.add_space(6.0);
+    ui.label(RichText::new("Scenarios").heading());
+    quiet(
+        ui,
+        "Rollouts that a file scripts, and what it expects of them: watch each expectation be decided.",
+    );
+    ui.horizontal_wrapped(|ui| {
+        for scenario in &view.scenarios {
+            let button = named(ui.button(&scenario.title), &format!("Watch {}", scenario.title));
+            if button.on_hover_text(format!("{}\n{}", scenario.about, scenario.path.display())).clicked() {
+                actions.push(Action::OpenScenario(scenario.path.clone()));
+            }
+        }
+    });
 }
 
 fn recent(ui: &mut Ui, view: &StartView, actions: &mut Vec<Action>) {

@@ -29,6 +29,10 @@ pub struct TimelineView {
     pub ends: Vec<(u64, bool)>,
     /// Ticks of edits.
     pub edits: Vec<u64>,
+    /// Ticks at which the timeline of a scenario acts.
+    pub events: Vec<u64>,
+    /// Ticks at which an expectation of a scenario fails.
+    pub failures: Vec<u64>,
     /// Conditions, whether they are on.
     pub breakpoints: Vec<(String, bool)>,
     /// The one that stopped it.
@@ -142,7 +146,7 @@ fn choose_breakpoints(
     named(menu.response, "Stop when");
 }
 
-/// The bar to scrub: ends of episodes above it, edits of the reward across it.
+/// The bar to scrub: ends of episodes above it, edits of the reward and failures across it, events below.
 fn scrub(ui: &mut Ui, view: &TimelineView, actions: &mut Vec<Action>) {
     let width = ui.available_width();
     ui.spacing_mut().slider_width = width;
@@ -169,5 +173,13 @@ fn scrub(ui: &mut Ui, view: &TimelineView, actions: &mut Vec<Action>) {
     for &at in view.edits.iter().filter(|at| **at >= view.first) {
         let ends = [pos2(place(at), rect.top() + 2.0), pos2(place(at), rect.bottom() - 2.0)];
         painter.line_segment(ends, Stroke::new(1.5, CARROT));
+    }
+    for &at in view.events.iter().filter(|at| (view.first..=view.last).contains(at)) {
+        let (x, y) = (place(at), rect.bottom());
+        let corners = vec![pos2(x - 3.5, y), pos2(x + 3.5, y), pos2(x, y - 6.0)];
+        painter.add(egui::Shape::convex_polygon(corners, CARROT, Stroke::NONE));
+    }
+    for &at in view.failures.iter().filter(|at| **at >= view.first) {
+        painter.vline(place(at), rect.y_range(), Stroke::new(2.0, BAD));
     }
 }

@@ -31,6 +31,8 @@ pub struct TopView {
     pub lane: usize,
     /// Whether the camera follows.
     pub follow: bool,
+    /// Whether the reward is laid out on the floor.
+    pub field: bool,
     /// Dark or light.
     pub dark: bool,
 }
@@ -62,12 +64,16 @@ pub fn show(ui: &mut Ui, view: &TopView, actions: &mut Vec<Action>) {
                 actions.push(Action::SetDark(!view.dark));
             }
             if !view.task.is_empty() {
-                let gif = ui.button("GIF").on_hover_text("Save the shown episode as an animation (F11)");
-                if gif.clicked() {
+                let hint = "Save the shown episode, as MP4 where there is ffmpeg, else as GIF (F11)";
+                if ui.button("Film").on_hover_text(hint).clicked() {
                     actions.push(Action::SaveAnimation);
                 }
                 if ui.button("Picture").on_hover_text("Save a PNG of the window (F12)").clicked() {
                     actions.push(Action::SavePicture);
+                }
+                let hint = "What the step would have paid, had it ended elsewhere, laid out on the floor (G)";
+                if ui.selectable_label(view.field, "Field").on_hover_text(hint).clicked() {
+                    actions.push(Action::ShowField(!view.field));
                 }
                 if ui
                     .selectable_label(view.follow, "Follow")

@@ -63,10 +63,10 @@ pub fn show(ui: &mut Ui, view: &TrainingView, actions: &mut Vec<Action>) {
         Stand::Absent if view.attached && view.env_steps >= total => {
             ("This run is finished.".into(), Some(GOOD))
         }
-        Stand::Absent if view.attached => (
-            "This run is not finished; while another process writes it, the window reads along.".into(),
-            None,
-        ),
+        Stand::Absent if view.attached => {
+            let reads = "This run is not finished. While another process writes it, the window reads along";
+            (format!("{reads}; if none does, go on with: carrot resume {}", view.folder), None)
+        }
         Stand::Absent => (
             "No training yet. The window never slows it; closing the window leaves a checkpoint.".into(),
             None,
@@ -74,7 +74,11 @@ pub fn show(ui: &mut Ui, view: &TrainingView, actions: &mut Vec<Action>) {
         Stand::Running => ("Running".to_string(), Some(GOOD)),
         Stand::Paused => ("Paused".into(), None),
         Stand::Ended => ("Ended; a checkpoint remains.".into(), Some(GOOD)),
-        Stand::Failed(why) => (format!("It broke off: {why}"), Some(BAD)),
+        Stand::Failed(why) if view.folder.is_empty() => (format!("It did not begin: {why}"), Some(BAD)),
+        Stand::Failed(why) => {
+            let resume = format!("Go on from its last checkpoint with: carrot resume {}", view.folder);
+            (format!("It broke off: {why}. {resume}"), Some(BAD))
+        }
     };
     match color {
         Some(color) => ui.colored_label(color, text),

@@ -1,7 +1,7 @@
 //! A step's reward, taken apart: what each term measured, what became of it, and what is left over.
 
 use carrot_reward::graph::{Body, Graph};
-use carrot_reward::{Combinator, NodeAccount, Source, account_row};
+use carrot_reward::{Combinator, GraphRevision, NodeAccount, Source, account_row};
 use carrot_sim::CAUSE_FAULT;
 
 use super::history::{Epoch, StepRecord};
@@ -54,7 +54,8 @@ impl Account {
         let contributed: f32 = spec.top.iter().map(|&node| accounts[node].output.abs()).sum();
         let paid = record.total(graph, row);
         let unaccounted = paid - groups_total(spec, &accounts);
-        let lines = lines(&record.epoch, graph, |node, depth| {
+        let state = record.state(graph, row);
+        let lines = lines(spec, &state, |node, depth| {
             let share = (depth == 0 && contributed > 0.0).then(|| accounts[node].output.abs() / contributed);
             (accounts[node], share)
         });
@@ -63,19 +64,19 @@ impl Account {
 
     /// A graph before any step: weights alone.
     pub fn unpaid(epoch: &Epoch, graph: usize) -> Self {
-        let lines = lines(epoch, graph, |_, _| (NodeAccount::default(), None));
-        let (name, revision) = (epoch.graphs[graph].name.clone(), epoch.revision.number);
+        let (spec, state) = (&epoch.graphs[graph], &epoch.revision.graphs[graph]);
+        let lines = lines(spec, state, |_, _| (NodeAccount::default(), None));
+        let (name, revision) = (spec.name.clone(), epoch.revision.number);
         Self { graph: name, revision, lines, paid: 0.0, unaccounted: 0.0 }
     }
 }
 
 /// A line for every node of a graph, with the numbers and the share that its index and depth come to.
 fn lines(
-    epoch: &Epoch,
-    graph: usize,
+    spec: &Graph,
+    state: &GraphRevision,
     numbers: impl Fn(usize, usize) -> (NodeAccount, Option<f32>),
 ) -> Vec<TermLine> {
-    let (spec, state) = (&epoch.graphs[graph], &epoch.revision.graphs[graph]);
     let line = |(node, depth, path): (usize, usize, String)| {
         let (account, share) = numbers(node, depth);
         TermLine {
@@ -96,10 +97,10 @@ fn lines(
 
 /// Every node's numbers for a row, recomputed from raw.
 pub fn accounts(record: &StepRecord, graph: usize, row: usize) -> Vec<NodeAccount> {
-    let (spec, state) = (&record.epoch.graphs[graph], &record.epoch.revision.graphs[graph]);
+    let (spec, state) = (&record.epoch.graphs[graph], record.state(graph, row));
     let raw = |column: usize| record.raw[column * record.rows() + row];
     let faulted = record.cause[row] == CAUSE_FAULT;
-    account_row(spec, state, raw, record.terminated[row], faulted).0
+    account_row(spec, &state, raw, record.terminated[row], faulted).0
 }
 
 /// The totals of all groups, each added up in order from +0.0, then together.

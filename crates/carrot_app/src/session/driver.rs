@@ -1,14 +1,16 @@
-//! Who acts in the watched envs: scripts, chance, nobody, or a policy of a run.
+//! Who acts in the watched envs: scripts, chance, nobody, a policy of a run, or a rollout that was played before.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use carrot_lab::Setup;
 use carrot_lab::evaluate::{Actor, act};
 use carrot_lab::saved::SavedRun;
+use carrot_lab::scenario::{Played, ScenarioFile, WeightChange};
+use carrot_lab::{LabError, Setup};
 use carrot_learn::{Learner, Memory};
 use carrot_sim::{ActionSpace, Rollout, Script, TaskSpec, VecEnv};
 
-use crate::error::AppError;
+use super::history::RowWeight;
 
 /// Names of choices that change as little as possible, the first that an action space has.
 const IDLE_CHOICES: [&str; 6] = ["noop", "stay", "none", "torque_none", "coast", "done"];
@@ -23,6 +25,57 @@ pub enum Driver {
     Idle,
     /// A trained policy.
     Policy(Policy),
+    /// A rollout of a scenario, as it was played.
+    Recording(Recording),
+}
+
+/// What a rollout of a scenario did: its actions, and the weights that it changed.
+pub struct Recording {
+    name: String,
+    played: Arc<Played>,
+    weights: Vec<(usize, RowWeight)>,
+    idle: Vec<f32>,
+}
+
+impl Recording {
+    /// What the rollout `index` of a scenario did.
+    pub fn new(file: &ScenarioFile, index: usize, played: Arc<Played>) -> Self {
+        let weight = |change: &WeightChange| {
+            let graph = change.reward;
+            let term = file.rewards[graph].nodes[change.node].name.clone();
+            let row = RowWeight { row: change.env, graph, term, weight: change.weight };
+            (change.at - played.starts[change.env], row)
+        };
+        Self {
+            name: file.rollouts[index].name.clone(),
+            weights: played.weights.iter().map(weight).collect(),
+            idle: idle_action(&file.task.spec().action),
+            played,
+        }
+    }
+
+    /// Steps of its longest episode.
+    pub fn steps(&self) -> u64 {
+        (0..self.played.envs()).map(|env| self.played.episode(env).len() as u64).max().unwrap_or(0)
+    }
+
+    /// The action of every row at a step; who has ended idles.
+    fn act(&self, step: u64, actions: &mut [f32]) {
+        let width = self.played.action_width;
+        for (env, action) in actions.chunks_exact_mut(width).enumerate().take(self.played.envs()) {
+            let mut episode = self.played.episode(env);
+            let given = episode.nth(step as usize).map(|at| &self.played.actions[at * width..][..width]);
+            action.copy_from_slice(given.unwrap_or(&self.idle));
+        }
+    }
+
+    /// The weights that hold in single rows alone at a step.
+    fn weights(&self, step: u64) -> Vec<RowWeight> {
+        let holds = |(from, row): &&(usize, RowWeight)| {
+            (*from as u64..self.played.episode(row.row).len() as u64).contains(&step)
+        };
+        self.weights.iter().filter(holds).map(|(_, row)| row.clone()).collect()
+    }
 }
 
 /// A policy out of a run's checkpoint.
@@ -46,7 +99,7 @@ impl Policy {
     ///
     /// # Errors
     /// When the folder is no run, or holds no valid checkpoint.
-    pub fn of_run(run: &Path) -> Result<Self, AppError> {
+    pub fn of_run(run: &Path) -> Result<Self, LabError> {
         let trainer = SavedRun::open(run)?.trainer()?;
         let name = run.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
         let name = format!("{name} at {} steps", trainer.env_steps());
@@ -78,6 +131,7 @@ impl Driver {
             Self::Random => "random",
             Self::Idle => "idle",
             Self::Policy(policy) => &policy.name,
+            Self::Recording(recording) => &recording.name,
         }
     }
 
@@ -94,7 +148,7 @@ impl Driver {
         env: &mut VecEnv,
         step: u64,
         actions: &mut [f32],
-    ) -> Result<(), AppError> {
+    ) -> Result<(), LabError> {
         let mut none = Memory::default();
         match self {
             Self::Script(script) => act(&Actor::Script(*script), setup, env, &mut none, step, actions)?,
@@ -103,6 +157,7 @@ impl Driver {
                 let idle = idle_action(&setup.task.spec().action);
                 actions.chunks_mut(idle.len()).for_each(|action| action.copy_from_slice(&idle));
             }
+            Self::Recording(recording) => recording.act(step, actions),
             Self::Policy(policy) => {
                 let rows = env.config().num_envs;
                 if policy.rows != rows {
@@ -115,11 +170,27 @@ impl Driver {
         Ok(())
     }
 
+    /// The weights that it changes in single rows alone at a step.
+    pub fn weights(&self, step: u64) -> Vec<RowWeight> {
+        match self {
+            Self::Recording(recording) => recording.weights(step),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The tick at which it has nothing more to do.
+    pub fn ends_at(&self) -> Option<u64> {
+        match self {
+            Self::Recording(recording) => Some(recording.steps()),
+            _ => None,
+        }
+    }
+
     /// Forgets what it remembered of episodes that ended in the last step.
     ///
     /// # Errors
     /// When libtorch refuses.
-    pub fn after_step(&mut self, rollout: &Rollout) -> Result<(), AppError> {
+    pub fn after_step(&mut self, rollout: &Rollout) -> Result<(), LabError> {
         if let Self::Policy(policy) = self {
             policy.memory.forget(rollout)?;
         }

@@ -3,10 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
-use carrot_lab::{SceneSpec, Setup};
+use carrot_lab::{LabError, SceneSpec, Setup};
 use carrot_scene::{Diagnostics, NodeRef, Source, Syntax, edit};
-
-use crate::error::AppError;
 
 /// One change of a reward.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +104,7 @@ impl RewardText {
     ///
     /// # Errors
     /// When the path leads nowhere, or the value is not RON.
-    pub fn with(&self, setup: &Setup, change: &RewardEdit) -> Result<Source, AppError> {
+    pub fn with(&self, setup: &Setup, change: &RewardEdit) -> Result<Source, LabError> {
         let edited = match change {
             RewardEdit::Set { graph, path, value } => {
                 let source = expanded(&self.source, setup, *graph)?;
@@ -172,7 +170,7 @@ impl RewardText {
     ///
     /// # Errors
     /// When the disk is full or fails.
-    pub fn save(&mut self, path: &Path) -> Result<(), AppError> {
+    pub fn save(&mut self, path: &Path) -> Result<(), LabError> {
         carrot_record::replace_file(&carrot_record::DiskStorage, path, self.source.text().as_bytes())?;
         self.saved = self.source.text().to_string();
         Ok(())
@@ -188,22 +186,22 @@ fn graph_path(setup: &Setup, graph: usize) -> String {
 }
 
 /// The node of a graph in a scene's text.
-fn graph_node(source: &Source, graph: usize) -> Result<NodeRef, AppError> {
+fn graph_node(source: &Source, graph: usize) -> Result<NodeRef, LabError> {
     let scene = SceneSpec::read::<&str>(source, &[])?;
     let shadow = |index: usize| scene.shadows.get(index).map(|(_, node)| node.clone());
     let node = if graph == 0 { Some(scene.reward.clone()) } else { shadow(graph - 1) };
-    node.ok_or_else(|| AppError::Refused(format!("the scene has no graph {graph}")))
+    node.ok_or_else(|| LabError::Refused(format!("the scene has no graph {graph}")))
 }
 
 /// The scene with a graph written out where it is given by name: only what is written can be edited.
-fn expanded(source: &Source, setup: &Setup, graph: usize) -> Result<Source, AppError> {
+fn expanded(source: &Source, setup: &Setup, graph: usize) -> Result<Source, LabError> {
     let node = graph_node(source, graph)?;
     if node.items().is_some() {
         return Ok(source.clone());
     }
     let name = node.string().map_or_else(|| node.text().to_string(), |name| name.value);
     let known = setup.task.spec().rewards.iter().find(|reward| reward.name == name);
-    let ron = known.ok_or_else(|| AppError::Refused(format!("there is no reward `{name}`")))?.ron;
+    let ron = known.ok_or_else(|| LabError::Refused(format!("there is no reward `{name}`")))?.ron;
     Ok(edit(source, &graph_path(setup, graph), &ron.replace('\n', "\n    "))?)
 }
 
@@ -226,7 +224,7 @@ fn append(source: &Source, list: &NodeRef, item: &str) -> Source {
 }
 
 /// The text without the item of a list that has a name.
-fn remove(source: &Source, list: &NodeRef, name: &str) -> Result<Source, AppError> {
+fn remove(source: &Source, list: &NodeRef, name: &str) -> Result<Source, LabError> {
     let named = |item: &NodeRef| {
         let fields = item.fields().unwrap_or_default();
         fields
@@ -235,9 +233,9 @@ fn remove(source: &Source, list: &NodeRef, name: &str) -> Result<Source, AppErro
     };
     let items = list.items().unwrap_or_default();
     let item = items.iter().find(|item| named(item));
-    let item = item.ok_or_else(|| AppError::Refused(format!("there is no term `{name}` to remove")))?;
+    let item = item.ok_or_else(|| LabError::Refused(format!("there is no term `{name}` to remove")))?;
     if items.len() == 1 {
-        return Err(AppError::Refused("a reward needs at least one term".into()));
+        return Err(LabError::Refused("a reward needs at least one term".into()));
     }
     let (text, own) = (source.text(), item.span().range());
     let rest = &text[own.end..list.span().range().end];

@@ -1,9 +1,10 @@
 //! The last steps of the watched envs: every action and what came of it, and keyframes to go back to.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use carrot_reward::{Graph, Revision};
+use carrot_reward::{Graph, GraphRevision, Revision};
 use carrot_sim::{Cause, Intervention, RowSnapshot};
 
 /// Steps that are kept at least, as far as the budget allows.
@@ -22,6 +23,35 @@ pub struct Epoch {
     pub revision: Revision,
 }
 
+/// A weight that holds in one row alone, until its episode ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowWeight {
+    /// Row.
+    pub row: usize,
+    /// Graph.
+    pub graph: usize,
+    /// Name of the node.
+    pub term: String,
+    /// Its weight.
+    pub weight: f32,
+}
+
+/// The state of a graph as it is in one row, with the weights that hold there alone.
+pub fn in_row<'a>(
+    epoch: &'a Epoch,
+    weights: &[RowWeight],
+    graph: usize,
+    row: usize,
+) -> Cow<'a, GraphRevision> {
+    let mut state = Cow::Borrowed(&epoch.revision.graphs[graph]);
+    for own in weights.iter().filter(|own| (own.graph, own.row) == (graph, row)) {
+        if let Some(node) = epoch.graphs[graph].nodes.iter().position(|node| node.name == own.term) {
+            state.to_mut().nodes[node].weight = own.weight;
+        }
+    }
+    state
+}
+
 /// One step of all N rows.
 ///
 /// # Shapes
@@ -34,6 +64,8 @@ pub struct StepRecord {
     pub actions: Vec<f32>,
     /// Edits of rows, made at its start.
     pub interventions: Vec<Intervention>,
+    /// Weights that held in single rows alone.
+    pub weights: Vec<RowWeight>,
     /// Signals of s′.
     pub signals: Vec<f32>,
     /// Raw columns.
@@ -70,6 +102,11 @@ impl StepRecord {
     /// What a graph paid a row.
     pub fn total(&self, graph: usize, row: usize) -> f32 {
         self.totals[graph * self.rows() + row]
+    }
+
+    /// The state of a graph under which a row was paid.
+    pub fn state(&self, graph: usize, row: usize) -> Cow<'_, GraphRevision> {
+        in_row(&self.epoch, &self.weights, graph, row)
     }
 
     /// Whether the episode of a row ended here.

@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use carrot_lab::{Device, Setup, models::open_models};
+use carrot_lab::models::open_models;
+use carrot_lab::{Device, LabError, Setup};
 use carrot_reward::{
-    EpisodeSummary, EpisodeSums, Graph, Ledger, Revision, RewardModels, RolloutView, project,
+    EpisodeSummary, EpisodeSums, Graph, Ledger, Revision, RewardModels, RolloutView, account_row, project,
 };
-use carrot_sim::{Frame, Intervention, VecEnv, VecEnvConfig};
+use carrot_sim::{CAUSE_FAULT, Frame, Intervention, RowKey, VecEnv, VecEnvConfig};
 
 use super::driver::Driver;
-use super::history::{Epoch, History, StepRecord};
-use crate::error::AppError;
+use super::history::{Epoch, History, RowWeight, StepRecord, in_row};
 
 /// Ended episodes that are remembered.
 const EPISODES: usize = 20_000;
@@ -49,7 +49,7 @@ impl Live {
     ///
     /// # Errors
     /// When the batch or a reward model cannot be built.
-    pub fn new(setup: Arc<Setup>, rows: usize) -> Result<Self, AppError> {
+    pub fn new(setup: Arc<Setup>, rows: usize) -> Result<Self, LabError> {
         let revision = Revision::initial(&setup.graphs);
         let epoch = Arc::new(Epoch { graphs: setup.graphs.clone(), revision });
         let mut live = Self::build(setup, rows, epoch, 0)?;
@@ -57,7 +57,7 @@ impl Live {
         Ok(live)
     }
 
-    fn build(setup: Arc<Setup>, rows: usize, epoch: Arc<Epoch>, tick: u64) -> Result<Self, AppError> {
+    fn build(setup: Arc<Setup>, rows: usize, epoch: Arc<Epoch>, tick: u64) -> Result<Self, LabError> {
         let config = VecEnvConfig {
             num_envs: rows,
             num_steps: 1,
@@ -122,7 +122,7 @@ impl Live {
     ///
     /// # Errors
     /// When a system panicked, or a model or the policy failed.
-    pub fn step(&mut self, driver: &mut Driver, hand: HandAction<'_>) -> Result<(), AppError> {
+    pub fn step(&mut self, driver: &mut Driver, hand: HandAction<'_>) -> Result<(), LabError> {
         let tick = self.tick();
         self.env.begin_rollout();
         driver.act(&self.setup, &mut self.env, tick, &mut self.actions)?;
@@ -142,17 +142,39 @@ impl Live {
         self.env.finalise_with(|rollout| {
             ledger.finalise(&epoch.graphs, &epoch.revision, models, &catalog, rollout)
         })?;
+        let weights = driver.weights(tick);
+        self.pay_anew(&weights);
         let ended = self.sums.close(&self.epoch.graphs, &self.ledger, self.env.rollout());
         let whole = ended.into_iter().filter(|e| u64::from(e.length) <= tick + 1 - self.sums_since);
         self.episodes.extend(whole.map(|summary| EndedEpisode { summary, tick: tick + 1 }));
         let surplus = self.episodes.len().saturating_sub(EPISODES);
         self.episodes.drain(..surplus);
-        self.remember(&keys, interventions);
+        self.remember(&keys, interventions, weights);
         if self.history.wants_keyframe() {
             self.keep_keyframe()?;
         }
-        self.revise_by_statistics();
+        // A rollout that was played before is paid as it was then, under the reward as it is written.
+        if driver.ends_at().is_none() {
+            self.revise_by_statistics();
+        }
         Ok(())
+    }
+
+    /// Pays the rows whose weights are their own.
+    fn pay_anew(&mut self, weights: &[RowWeight]) {
+        let rollout = self.env.rollout();
+        let (rows, graphs) = (rollout.num_envs, self.epoch.graphs.len());
+        for RowWeight { row, graph, .. } in weights.iter().filter(|own| own.graph < graphs) {
+            let (spec, ledger) = (&self.epoch.graphs[*graph], &mut self.ledger.graphs[*graph]);
+            let state = in_row(&self.epoch, weights, *graph, *row);
+            let raw = |column: usize| rollout.raw[column * rows + row];
+            let faulted = rollout.cause[*row] == CAUSE_FAULT;
+            let (accounts, totals) = account_row(spec, &state, raw, rollout.terminated[*row], faulted);
+            for (node, account) in accounts.iter().enumerate() {
+                ledger.outputs[node * rows + row] = account.output;
+            }
+            ledger.totals.iter_mut().zip(totals).for_each(|(own, total)| own[*row] = total);
+        }
     }
 
     /// Queues an edit of a row for the next step.
@@ -160,7 +182,12 @@ impl Live {
         self.interventions.push(edit);
     }
 
-    fn remember(&mut self, keys: &[(carrot_sim::RowKey, u32)], interventions: Vec<Intervention>) {
+    fn remember(
+        &mut self,
+        keys: &[(RowKey, u32)],
+        interventions: Vec<Intervention>,
+        weights: Vec<RowWeight>,
+    ) {
         let rollout = self.env.rollout();
         let rows = rollout.num_envs;
         let mut totals = Vec::with_capacity(rows * self.ledger.graphs.len());
@@ -174,6 +201,7 @@ impl Live {
             epoch: self.epoch.clone(),
             actions: self.actions.clone(),
             interventions,
+            weights,
             signals: rollout.signals.as_ref().map(|log| log.now.clone()).unwrap_or_default(),
             raw: rollout.raw.clone(),
             totals,
@@ -187,7 +215,7 @@ impl Live {
         });
     }
 
-    fn keep_keyframe(&mut self) -> Result<(), AppError> {
+    fn keep_keyframe(&mut self) -> Result<(), LabError> {
         let rows = (0..self.rows()).map(|row| self.env.snapshot(row)).collect::<Result<_, _>>()?;
         self.history.keep(rows);
         Ok(())
@@ -212,7 +240,7 @@ impl Live {
     ///
     /// # Errors
     /// When the batch cannot be built for it.
-    pub fn revise(&mut self, setup: Arc<Setup>) -> Result<(), AppError> {
+    pub fn revise(&mut self, setup: Arc<Setup>) -> Result<(), LabError> {
         let now = &self.epoch.revision;
         let env_steps = self.tick() * self.rows() as u64;
         let mut revision = Revision::initial(&setup.graphs);
@@ -240,7 +268,7 @@ impl Live {
     ///
     /// # Errors
     /// When the tick is not kept.
-    pub fn rewind(&mut self, tick: u64) -> Result<(), AppError> {
+    pub fn rewind(&mut self, tick: u64) -> Result<(), LabError> {
         replay_to(&mut self.env, &self.history, tick)?;
         self.history.cut(tick);
         self.episodes.retain(|episode| episode.tick <= tick);
@@ -253,7 +281,7 @@ impl Live {
     ///
     /// # Errors
     /// When the tick is not kept.
-    pub fn branch(&self, tick: u64) -> Result<Self, AppError> {
+    pub fn branch(&self, tick: u64) -> Result<Self, LabError> {
         let epoch = self.epoch.clone();
         let mut branch = Self::build(self.setup.clone(), self.rows(), epoch, tick)?;
         replay_to(&mut branch.env, &self.history, tick)?;
@@ -265,7 +293,7 @@ impl Live {
     ///
     /// # Errors
     /// When there is no such row.
-    pub fn frames(&mut self, rows: &[usize]) -> Result<Vec<Frame>, AppError> {
+    pub fn frames(&mut self, rows: &[usize]) -> Result<Vec<Frame>, LabError> {
         let found = self.env.frames();
         if found.len() == rows.len() && found.iter().zip(rows).all(|(frame, &row)| frame.env as usize == row)
         {
@@ -277,8 +305,8 @@ impl Live {
 }
 
 /// Plays a batch of all rows from the nearest keyframe to a tick.
-fn replay_to(env: &mut VecEnv, history: &History, tick: u64) -> Result<(), AppError> {
-    let missing = || AppError::Refused(format!("step {tick} is no longer kept"));
+fn replay_to(env: &mut VecEnv, history: &History, tick: u64) -> Result<(), LabError> {
+    let missing = || LabError::Refused(format!("step {tick} is no longer kept"));
     let (from, rows) = history.keyframe(tick).filter(|_| tick <= history.last()).ok_or_else(missing)?;
     for (row, snapshot) in rows.iter().enumerate() {
         env.restore(row, snapshot)?;

@@ -1,11 +1,10 @@
 //! The past as frames: one row of its own, restored from a keyframe and played to the tick that is looked at.
 
-use carrot_lab::Setup;
-use carrot_sim::{Frame, Intervention, SimError, VecEnv, VecEnvConfig};
+use carrot_lab::{LabError, Setup};
+use carrot_sim::{Frame, Intervention, RowSnapshot, SimError, VecEnv, VecEnvConfig};
 
 use super::history::History;
 use super::stage::LaneId;
-use crate::error::AppError;
 
 /// A row that shows others as they were.
 pub struct Mirror {
@@ -19,7 +18,7 @@ impl Mirror {
     ///
     /// # Errors
     /// When the row cannot be built.
-    pub fn new(setup: &Setup) -> Result<Self, AppError> {
+    pub fn new(setup: &Setup) -> Result<Self, LabError> {
         let mut env = unpaid_row(setup)?;
         env.watch(&[0]);
         Ok(Self { env, width: setup.task.spec().action.width(), at: None })
@@ -40,13 +39,13 @@ impl Mirror {
         history: &History,
         row: usize,
         tick: u64,
-    ) -> Result<Frame, AppError> {
+    ) -> Result<Frame, LabError> {
         if tick > history.first() && self.at == Some((lane, row, tick - 1)) {
             self.play(history, row, tick)?;
         } else if self.at != Some((lane, row, tick)) {
             // The frame of a tick is what its step leaves, so one step at least is played where there is one.
             let start = tick.max(history.first() + 1) - 1;
-            let missing = || AppError::Refused(format!("step {tick} is no longer kept"));
+            let missing = || LabError::Refused(format!("step {tick} is no longer kept"));
             let (from, rows) =
                 history.keyframe(start).filter(|_| tick <= history.last()).ok_or_else(missing)?;
             self.env.restore(0, &rows[row])?;
@@ -61,7 +60,22 @@ impl Mirror {
         }
     }
 
-    fn play(&mut self, history: &History, row: usize, tick: u64) -> Result<(), AppError> {
+    /// The state of a row right before the step that led to a tick, and its picture.
+    ///
+    /// # Errors
+    /// When the tick is not kept, or nothing led to it.
+    pub fn before(
+        &mut self,
+        lane: LaneId,
+        history: &History,
+        row: usize,
+        tick: u64,
+    ) -> Result<(RowSnapshot, Frame), LabError> {
+        self.frame(lane, history, row, tick.max(history.first() + 1) - 1)?;
+        Ok((self.env.snapshot(0)?, self.env.frame(0)?))
+    }
+
+    fn play(&mut self, history: &History, row: usize, tick: u64) -> Result<(), LabError> {
         let Some(record) = history.record(tick) else { return Ok(()) };
         self.env.begin_rollout();
         for edit in record.interventions.iter().filter(|edit| edit.row == row) {
@@ -72,7 +86,7 @@ impl Mirror {
     }
 }
 
-/// One row of a setup's task without a reward: drawing needs none.
+/// One row of a setup without a reward: drawing needs none.
 ///
 /// # Errors
 /// When the row cannot be built.
@@ -85,5 +99,5 @@ pub fn unpaid_row(setup: &Setup) -> Result<VecEnv, SimError> {
         keep_signals: false,
         autoreset: true,
     };
-    VecEnv::new(setup.task.clone(), config, &|_| {})
+    setup.build_unpaid(config)
 }

@@ -10,6 +10,7 @@ pub mod edits;
 pub mod history;
 pub mod live;
 pub mod mirror;
+pub mod scenario;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,10 @@ pub mod training;
 
 pub use account::{Account, TermLine};
 pub use breakpoint::Breakpoint;
-pub use driver::Driver;
+pub use driver::{Driver, Recording};
 pub use edits::{RewardEdit, RewardText};
-pub use history::{Epoch, History, StepRecord};
+pub use history::{Epoch, History, RowWeight, StepRecord};
 pub use live::{EndedEpisode, Live};
 pub use mirror::Mirror;
+pub use scenario::Scenario;
 pub use stage::{LaneId, ROWS, Session};

@@ -3,18 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use carrot_lab::{ModelFiles, Setup};
+use carrot_lab::scenario::RolloutSpec;
+use carrot_lab::{LabError, ModelFiles, Setup};
 use carrot_scene::Source;
 use carrot_sim::{Frame, TaskSpec};
 
 use super::account::Account;
 use super::breakpoint::Breakpoint;
-use super::driver::Driver;
+use super::driver::{Driver, Recording};
 use super::edits::{LoggedEdit, RewardEdit, RewardText};
 use super::history::{History, StepRecord};
 use super::live::Live;
 use super::mirror::Mirror;
-use crate::error::AppError;
 
 /// Which future: 0 is the one that began with the session.
 pub type LaneId = usize;
@@ -49,6 +49,8 @@ pub struct Session {
     stopped_by: Option<String>,
     hand: Option<Vec<f32>>,
     mirror: Mirror,
+    /// The rollout of a scenario that is played, where it is one.
+    rollout: Option<RolloutSpec>,
 }
 
 impl Session {
@@ -56,9 +58,24 @@ impl Session {
     ///
     /// # Errors
     /// Every mistake of the scene at once, or what the batch lacks.
-    pub fn open(source: Source, models: ModelFiles, rows: usize) -> Result<Self, AppError> {
-        let setup = Arc::new(Setup::read::<&str>(&source, &[], models)?);
+    pub fn open(source: Source, models: ModelFiles, rows: usize) -> Result<Self, LabError> {
+        let setup = Setup::read::<&str>(&source, &[], models)?;
         let driver = setup.task.spec().scripts.first().map_or(Driver::Random, |s| Driver::Script(*s));
+        Self::begin(source, setup, driver, rows)
+    }
+
+    /// A session on a rollout of a scenario that was played before: the same envs meet the same again.
+    ///
+    /// # Errors
+    /// When the batch cannot be built.
+    pub fn open_rollout(scene: Source, rollout: RolloutSpec, recording: Recording) -> Result<Self, LabError> {
+        let setup = Setup::read::<&str>(&scene, &[], ModelFiles::new())?.in_rollout(&rollout);
+        let session = Self::begin(scene, setup, Driver::Recording(recording), rollout.envs)?;
+        Ok(Self { rollout: Some(rollout), ..session })
+    }
+
+    fn begin(source: Source, setup: Setup, driver: Driver, rows: usize) -> Result<Self, LabError> {
+        let setup = Arc::new(setup);
         let live = Live::new(setup.clone(), rows.max(1))?;
         Ok(Self {
             text: RewardText::new(source),
@@ -74,6 +91,7 @@ impl Session {
             stopped_by: None,
             hand: None,
             mirror: Mirror::new(&setup)?,
+            rollout: None,
             setup,
         })
     }
@@ -82,7 +100,7 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`Session::open`].
-    pub fn open_file(path: &Path) -> Result<Self, AppError> {
+    pub fn open_file(path: &Path) -> Result<Self, LabError> {
         Self::open(Source::read(path)?, ModelFiles::new(), ROWS)
     }
 
@@ -188,7 +206,7 @@ impl Session {
     ///
     /// # Errors
     /// When a row cannot be drawn.
-    pub fn frames(&mut self) -> Result<Vec<Frame>, AppError> {
+    pub fn frames(&mut self) -> Result<Vec<Frame>, LabError> {
         let rows = self.drawn_rows();
         match self.cursor {
             None => self.lanes[self.lane].live.frames(&rows),
@@ -210,7 +228,7 @@ impl Session {
     ///
     /// # Errors
     /// What [`Session::step`] gives.
-    pub fn advance(&mut self, secs: f32, mut may_step: impl FnMut() -> bool) -> Result<(), AppError> {
+    pub fn advance(&mut self, secs: f32, mut may_step: impl FnMut() -> bool) -> Result<(), LabError> {
         if !self.playing {
             return Ok(());
         }
@@ -231,7 +249,7 @@ impl Session {
     ///
     /// # Errors
     /// When a system panicked, or a model or the policy failed; playing stops then.
-    pub fn step(&mut self) -> Result<(), AppError> {
+    pub fn step(&mut self) -> Result<(), LabError> {
         if let Some(tick) = self.cursor {
             let next = tick + 1;
             self.cursor = (next < self.live().tick()).then_some(next);
@@ -245,6 +263,10 @@ impl Session {
             }
         }
         self.stop_at_breakpoints();
+        if self.playing && self.driver().ends_at() == Some(self.tick()) {
+            self.playing = false;
+            self.stopped_by = Some("the rollout is over".into());
+        }
         Ok(())
     }
 
@@ -300,7 +322,7 @@ impl Session {
     ///
     /// # Errors
     /// When the tick is not kept.
-    pub fn rewind(&mut self) -> Result<(), AppError> {
+    pub fn rewind(&mut self) -> Result<(), LabError> {
         let tick = self.tick();
         let lane = &mut self.lanes[self.lane];
         lane.live.rewind(tick)?;
@@ -315,7 +337,7 @@ impl Session {
     ///
     /// # Errors
     /// When the tick is not kept.
-    pub fn branch(&mut self, driver: Driver) -> Result<(), AppError> {
+    pub fn branch(&mut self, driver: Driver) -> Result<(), LabError> {
         let tick = self.tick();
         let live = self.live().branch(tick)?;
         // The main future must be where the branch begins, or both would not run side by side.
@@ -368,7 +390,7 @@ impl Session {
     ///
     /// # Errors
     /// When the batch cannot be built.
-    pub fn restart(&mut self, rows: usize) -> Result<(), AppError> {
+    pub fn restart(&mut self, rows: usize) -> Result<(), LabError> {
         let live = Live::new(self.setup.clone(), rows.max(1))?;
         self.close_branch();
         let lane = &mut self.lanes[0];
@@ -383,7 +405,7 @@ impl Session {
     ///
     /// # Errors
     /// When the reward that results is refused; nothing is changed then.
-    pub fn edit(&mut self, change: &RewardEdit, gesture: Option<u64>) -> Result<(), AppError> {
+    pub fn edit(&mut self, change: &RewardEdit, gesture: Option<u64>) -> Result<(), LabError> {
         let edited = self.text.with(&self.setup, change)?;
         self.put_in_force(&edited)?;
         self.text.commit(edited, gesture);
@@ -395,7 +417,7 @@ impl Session {
     ///
     /// # Errors
     /// When the batch cannot be built for it.
-    pub fn undo(&mut self) -> Result<(), AppError> {
+    pub fn undo(&mut self) -> Result<(), LabError> {
         if let Some(before) = self.text.peek_undo().cloned() {
             self.put_in_force(&before)?;
             self.text.undo();
@@ -408,7 +430,7 @@ impl Session {
     ///
     /// # Errors
     /// When the batch cannot be built for it.
-    pub fn redo(&mut self) -> Result<(), AppError> {
+    pub fn redo(&mut self) -> Result<(), LabError> {
         if let Some(after) = self.text.peek_redo().cloned() {
             self.put_in_force(&after)?;
             self.text.redo();
@@ -417,8 +439,12 @@ impl Session {
         Ok(())
     }
 
-    fn put_in_force(&mut self, source: &Source) -> Result<(), AppError> {
-        let setup = Arc::new(Setup::read::<&str>(source, &[], self.setup.models.clone())?);
+    fn put_in_force(&mut self, source: &Source) -> Result<(), LabError> {
+        let setup = Setup::read::<&str>(source, &[], self.setup.models.clone())?;
+        let setup = Arc::new(match &self.rollout {
+            Some(rollout) => setup.in_rollout(rollout),
+            None => setup,
+        });
         for lane in &mut self.lanes {
             lane.live.revise(setup.clone())?;
         }
@@ -435,7 +461,7 @@ impl Session {
     ///
     /// # Errors
     /// When the disk is full or fails.
-    pub fn save(&mut self, path: &Path) -> Result<(), AppError> {
+    pub fn save(&mut self, path: &Path) -> Result<(), LabError> {
         self.text.save(path)
     }
 
@@ -443,10 +469,10 @@ impl Session {
     ///
     /// # Errors
     /// A sentence that says what is wrong with it.
-    pub fn add_breakpoint(&mut self, text: &str) -> Result<(), AppError> {
+    pub fn add_breakpoint(&mut self, text: &str) -> Result<(), LabError> {
         let terms: Vec<String> = self.setup.graphs[0].nodes.iter().map(|node| node.name.clone()).collect();
         let parsed = Breakpoint::parse(text, self.live().env().catalog(), &terms);
-        self.breakpoints.push(parsed.map_err(AppError::Refused)?);
+        self.breakpoints.push(parsed.map_err(LabError::Refused)?);
         Ok(())
     }
 

@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 
-use carrot_lab::{Run, RunOptions, Setup};
+use carrot_lab::{LabError, Run, RunOptions, Setup};
 use carrot_record::MetricsRow;
-
-use crate::error::AppError;
 
 /// Rows that wait for the window; more are left out, for the run's own file holds all.
 const WAITING: usize = 256;
@@ -59,7 +57,7 @@ impl Training {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(setup: Setup, runs: &Path) -> Result<Self, AppError> {
+    pub fn start(setup: Setup, runs: &Path) -> Result<Self, LabError> {
         let (orders, inbox) = channel();
         let (outbox, news) = sync_channel(WAITING);
         let mut options = RunOptions::below(runs);
@@ -73,7 +71,7 @@ impl Training {
             outbox.send(News::Stands(end)).ok();
         };
         let thread = std::thread::Builder::new().name("training".into()).spawn(work);
-        let thread = thread.map_err(AppError::file("cannot start a thread for the training", runs))?;
+        let thread = thread.map_err(LabError::file("cannot start a thread for the training", runs))?;
         Ok(Self { orders, news, thread: Some(thread), stand: Stand::Running, folder: None, rows: Vec::new() })
     }
 
@@ -94,11 +92,19 @@ impl Training {
 
     /// Hears what the training told since.
     pub fn listen(&mut self) {
-        while let Ok(news) = self.news.try_recv() {
-            match news {
-                News::Began(folder) => self.folder = Some(folder),
-                News::Update(row) => self.rows.push(*row),
-                News::Stands(stand) => self.stand = stand,
+        loop {
+            match self.news.try_recv() {
+                Ok(News::Began(folder)) => self.folder = Some(folder),
+                Ok(News::Update(row)) => self.rows.push(*row),
+                Ok(News::Stands(stand)) => self.stand = stand,
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    // Its last word is how it ended; a thread that panicked has none.
+                    if matches!(self.stand, Stand::Running | Stand::Paused) {
+                        self.stand = Stand::Failed("its thread ended without a word".into());
+                    }
+                    return;
+                }
             }
         }
     }
@@ -149,7 +155,7 @@ fn train(
     options: &RunOptions,
     inbox: &Receiver<Order>,
     outbox: &SyncSender<News>,
-) -> Result<(), AppError> {
+) -> Result<(), LabError> {
     let mut run = Run::start(setup, options)?;
     outbox.send(News::Began(run.path().to_path_buf())).ok();
     while !run.trainer().is_complete() {
@@ -182,7 +188,7 @@ fn train(
 }
 
 /// Waits for an order that ends the pause; false when it ends the training.
-fn wait(run: &mut Run, inbox: &Receiver<Order>) -> Result<bool, AppError> {
+fn wait(run: &mut Run, inbox: &Receiver<Order>) -> Result<bool, LabError> {
     while let Ok(order) = inbox.recv() {
         match order {
             Order::GoOn => return Ok(true),
@@ -193,4 +199,22 @@ fn wait(run: &mut Run, inbox: &Receiver<Order>) -> Result<bool, AppError> {
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_ends_without_a_word_has_failed() {
+        let (orders, _) = channel();
+        let (outbox, news) = sync_channel(4);
+        let (stand, rows) = (Stand::Running, Vec::new());
+        let mut training = Training { orders, news, thread: None, stand, folder: None, rows };
+        training.listen();
+        assert_eq!(*training.stand(), Stand::Running, "it only has nothing new to tell");
+        drop(outbox);
+        training.listen();
+        assert!(matches!(training.stand(), Stand::Failed(why) if why.contains("without a word")));
+    }
 }

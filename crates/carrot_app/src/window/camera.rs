@@ -7,12 +7,10 @@ use bevy_egui::input::EguiWantsInput;
 use carrot_sim::Camera;
 
 use super::{WorldCamera, WorldRect};
-use crate::solid::Bounds;
+use crate::solid::{Bounds, HALF_ANGLE};
 
 /// Vertical field of view, radians.
 pub(super) const FOV: f32 = 0.6;
-/// Half the angle that a task's camera in perspective sees, radians.
-const SQUARE_HALF_ANGLE: f32 = 0.349_065_85;
 /// Lowest view of a home, radians.
 const LOWEST: f32 = 0.07;
 /// From where tiles are seen: steeply, so that what stands on them has a side.
@@ -64,13 +62,14 @@ impl Orbit {
         // What a task's square camera sees, in a window that is wider: the same height, unless a track fills the
         // width; then the band in which things happen.
         let (seen, target) = match camera.height {
-            None => (2.0 * to_bevy(away).length() * SQUARE_HALF_ANGLE.tan(), camera.target),
+            None => (2.0 * to_bevy(away).length() * HALF_ANGLE.tan(), camera.target),
             Some(square) if bounds.is_upright() && width > 0.8 * square => {
                 let band = (1.06 * width.min(square) / aspect).max(1.35 * height).min(square);
                 let x = if width < square { bounds.center()[0] } else { camera.target[0] };
                 (band, [x, camera.target[1], bounds.center()[2]])
             }
-            Some(square) => (square, camera.target),
+            // Words stand above the world.
+            Some(square) => (1.1 * square, camera.target),
         };
         let distance = 0.5 * seen / ((FOV * 0.5).tan() * aspect.min(1.0));
         Self { target: to_bevy(target), distance, ..orbit }

@@ -3,6 +3,7 @@
 use bevy::light::{CascadeShadowConfig, CascadeShadowConfigBuilder};
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
+use carrot_sim::Contact;
 
 use super::camera::{Orbit, View, to_bevy};
 use super::meshes::{Stock, scale, stand};
@@ -21,8 +22,19 @@ impl Plugin for DrawPlugin {
             .add_systems(Update, (draw, look, follow).chain().before(super::camera::place))
             .add_systems(
                 Update,
-                (shade.after(follow), (super::trail::draw_trail, super::marks::draw_marks).after(draw)),
+                (
+                    shade.after(follow),
+                    (
+                        super::trail::draw_trail,
+                        super::marks::draw_marks,
+                        super::marks::draw_contacts,
+                        super::field::draw_field,
+                    )
+                        .after(draw),
+                ),
             )
+            .init_gizmo_group::<super::marks::Contacts>()
+            .add_systems(Startup, super::marks::in_front)
             .add_systems(bevy_egui::EguiPrimaryContextPass, name_envs.after(super::show));
     }
 }
@@ -31,10 +43,14 @@ impl Plugin for DrawPlugin {
 #[derive(Resource, Default)]
 pub(super) struct Drawn {
     envs: Vec<DrawnEnv>,
-    /// The box around the first env as it was when the camera went home.
+    /// The box around the first env as it was when the camera went home; around a board as it is.
     bounds: Option<Bounds>,
+    /// Whether a board changed its extent since the camera went home.
+    is_another: bool,
     is_flat: bool,
     followed: Option<Vec3>,
+    /// Where bodies of the chosen env touch.
+    contacts: Vec<Contact>,
     /// Where the chosen env stands, in Carrot's axes.
     chosen_offset: [f32; 3],
     /// Whether the camera shall go home once the world's rectangle is known.
@@ -47,6 +63,16 @@ impl Drawn {
     /// Where the chosen env stands in the wall, in Carrot's axes.
     pub(super) fn offset(&self) -> Option<[f32; 3]> {
         self.followed.filter(|_| !self.envs.is_empty()).map(|_| self.chosen_offset)
+    }
+
+    /// Where bodies of the chosen env touch, in its own frame.
+    pub(super) fn contacts(&self) -> &[Contact] {
+        if self.envs.is_empty() { &[] } else { &self.contacts }
+    }
+
+    /// Half of the diagonal of one env.
+    pub(super) fn radius(&self) -> f32 {
+        self.bounds.map_or(1.0, |bounds| bounds.radius())
     }
 
     /// Where what moves in the chosen env is, in Bevy's axes.
@@ -119,7 +145,7 @@ fn draw(
             commands.entity(env.root).despawn();
         }
     }
-    let all: Vec<Vec<Solid>> = frames.iter().map(|frame| solids(&frame.drawing)).collect();
+    let mut all: Vec<Vec<Solid>> = frames.iter().map(|frame| solids(&frame.drawing)).collect();
     drawn.is_flat = frames.first().is_some_and(|frame| frame.drawing.tiles.is_some());
     if drawn.bounds.is_none() {
         let camera = desk.session.as_ref().map(|session| session.setup().task.camera());
@@ -128,6 +154,19 @@ fn draw(
             _ => Bounds::of(solids),
         };
         drawn.bounds = all.first().map(whole);
+    }
+    let board = frames.first().and_then(|frame| frame.drawing.tiles.as_ref());
+    let extent = match (board, &all[..]) {
+        (Some(_), [solids]) => Some(Bounds::of(solids)),
+        (Some(tiles), _) => Some(Bounds::board(tiles)),
+        (None, _) => drawn.bounds,
+    };
+    drawn.is_another |= extent != drawn.bounds;
+    drawn.bounds = extent;
+    if let Some(bounds) =
+        drawn.bounds.filter(|bounds| all.len() > 1 && !drawn.is_flat && !bounds.is_upright())
+    {
+        all.iter_mut().for_each(|solids| bounds.crop(solids));
     }
     let chosen = desk.session.as_ref().map_or(0, |session| session.env());
     for (slot, (frame, solids)) in frames.iter().zip(all).enumerate() {
@@ -141,6 +180,7 @@ fn draw(
         if frame.env as usize == chosen {
             let at = followed(&solids);
             drawn.chosen_offset = offset;
+            drawn.contacts.clone_from(&frame.drawing.contacts);
             drawn.followed = Some(to_bevy(std::array::from_fn(|axis| at[axis] + offset[axis])));
         }
         let own = &mut drawn.envs[slot];
@@ -197,7 +237,7 @@ fn place_in_wall(slot: usize, count: usize, bounds: &Bounds, is_flat: bool) -> [
     if bounds.is_upright() && !is_flat {
         [column * x * 1.12, 0.0, -row * (z * 1.3 + 0.05)]
     } else {
-        [column * x * 1.15, -row * y * 1.15, 0.0]
+        [column * x * 1.12, -row * y * 1.12, 0.0]
     }
 }
 
@@ -252,10 +292,11 @@ fn look(
     *ground.0 = Transform { translation: below, scale: Vec3::splat(bounds.radius() * 40.0), ..default() };
     let aspect = rect.width() / rect.height().max(1.0);
     // Who never moved the camera sees everything, also after a panel or the window became larger.
-    let is_stale =
-        drawn.home.is_some_and(|(home, shape)| home == *orbit && (shape / aspect - 1.0).abs() > 1e-3);
+    let is_stale = drawn.home.is_some_and(|(home, shape)| {
+        home == *orbit && (drawn.is_another || (shape / aspect - 1.0).abs() > 1e-3)
+    });
     if (drawn.wants_home || is_stale) && rect.height() > 1.0 {
-        drawn.wants_home = false;
+        (drawn.wants_home, drawn.is_another) = (false, false);
         let view = match (&desk.session, drawn.is_flat) {
             (Some(session), false) if drawn.envs.len() > 1 => View::Wall(session.setup().task.camera()),
             (Some(session), false) => View::Env(session.setup().task.camera()),

@@ -2,6 +2,7 @@
 
 mod camera;
 mod draw;
+mod field;
 mod marks;
 mod meshes;
 mod picture;
@@ -49,13 +50,19 @@ pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sy
         resolution: WindowResolution::new(spec.size.0, spec.size.1),
         ..default()
     };
+    let way = match (&desk.scenario, &desk.scene_path) {
+        _ if spec.tour.is_none() => tour::Way::Gallery,
+        (Some(scenario), _) => tour::Way::Scenario(scenario.path().into()),
+        (None, Some(scene)) => tour::Way::Scene(scene.clone()),
+        (None, None) => tour::Way::Families,
+    };
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
             .set(WindowPlugin { primary_window: Some(window), ..default() })
             // Scripted pictures must not be taken before there is anything to draw with.
-            .set(RenderPlugin { synchronous_pipeline_compilation: spec.tour.is_some(), ..default() })
-            .set(LogPlugin { filter: "warn,carrot_app=info".into(), ..default() }),
+            .set(RenderPlugin { synchronous_pipeline_compilation: spec.is_scripted(), ..default() })
+            .set(LogPlugin { filter: logged(spec).into(), ..default() }),
     )
     .add_plugins(EguiPlugin::default())
     .add_plugins((camera::CameraPlugin, draw::DrawPlugin, picture::PicturePlugin))
@@ -66,10 +73,18 @@ pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sy
     .add_systems(First, (start::unguard.run_if(run_once), advance))
     .add_systems(EguiPrimaryContextPass, show)
     .add_systems(PostUpdate, fit_viewport.before(bevy::camera::CameraUpdateSystems));
-    if let Some(folder) = &spec.tour {
-        app.add_plugins(tour::TourPlugin { folder: folder.clone() });
+    if let Some(folder) = spec.tour.as_ref().or(spec.gallery.as_ref()) {
+        app.add_plugins(tour::TourPlugin { folder: folder.clone(), way });
     }
     app.run().is_success()
+}
+
+/// What the log holds: for a tour everything that went wrong; for people not what drivers say to each other.
+fn logged(spec: &WindowSpec) -> &'static str {
+    match spec.is_scripted() {
+        true => "warn,carrot_app=info",
+        false => "warn,wgpu_hal=off,winit=error,bevy_egui=error,carrot_app=info",
+    }
 }
 
 fn set_up(mut commands: Commands, mut settings: ResMut<EguiGlobalSettings>) {

@@ -1,15 +1,16 @@
-//! Pictures out: a PNG of the window, and an animation of an episode with its reward burnt in below.
+//! Pictures out: a PNG of the window, and a film of an episode with its reward burnt in below.
 
 use std::path::PathBuf;
 
 use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured, save_to_disk};
-use carrot_record::Animation;
+use carrot_lab::LabError;
 
 use super::WorldRect;
 use crate::desk::{Desk, Errand};
+use crate::film::{Film, encoder};
 
-/// Pictures of an animation at most; longer episodes leave steps out.
+/// Pictures of a film at most; longer episodes leave steps out.
 const MOST_PICTURES: u64 = 150;
 /// Height of the reward strip, as a share of the picture's.
 const STRIP: f32 = 0.16;
@@ -24,7 +25,7 @@ impl Plugin for PicturePlugin {
     }
 }
 
-/// An animation that is being made.
+/// A film that is being made.
 #[derive(Resource, Default)]
 struct Shooting {
     path: Option<PathBuf>,
@@ -33,7 +34,7 @@ struct Shooting {
     next: usize,
     settle: u32,
     waits_for_picture: bool,
-    animation: Option<Animation>,
+    film: Option<Film>,
     /// Where the person looked before.
     back_to: u64,
 }
@@ -90,13 +91,8 @@ fn shoot(mut commands: Commands, mut desk: NonSendMut<Desk>, mut shooting: ResMu
         return;
     }
     session.seek(shooting.back_to);
-    let shot = std::mem::take(&mut *shooting);
-    if let (Some(path), Some(animation)) = (shot.path, shot.animation) {
-        let written = animation.write(&path);
-        desk.note(match written {
-            Ok(()) => format!("Animation: {}", path.display()),
-            Err(error) => format!("The animation was not written: {error}"),
-        });
+    if let Some(film) = std::mem::take(&mut *shooting).film {
+        desk.note(film.finish().unwrap_or_else(|error| error.to_string()));
     }
 }
 
@@ -104,6 +100,7 @@ fn keep(
     captured: On<ScreenshotCaptured>,
     rect: Res<WorldRect>,
     window: Single<&Window>,
+    mut desk: NonSendMut<Desk>,
     mut shooting: ResMut<Shooting>,
 ) {
     shooting.waits_for_picture = false;
@@ -123,9 +120,22 @@ fn keep(
         }
     }
     pixels.extend(reward_strip(&shooting.rewards, shooting.next, width as usize, strip as usize));
-    let size = (width as u16, (height + strip) as u16);
-    let animation = shooting.animation.get_or_insert_with(|| Animation::new(size.0, size.1, 6));
-    animation.push(pixels);
+    if let Err(error) = add(&mut shooting, (width as u16, (height + strip) as u16), pixels) {
+        desk.note(error.to_string());
+        if let Some(session) = &mut desk.session {
+            session.seek(shooting.back_to);
+        }
+        *shooting = Shooting::default();
+    }
+}
+
+/// Adds a picture to the film, which the first one begins.
+fn add(shooting: &mut Shooting, size: (u16, u16), pixels: Vec<u8>) -> Result<(), LabError> {
+    if shooting.film.is_none() {
+        let path = shooting.path.clone().unwrap_or_default();
+        shooting.film = Some(Film::begin(path, size, encoder().as_deref())?);
+    }
+    shooting.film.as_mut().map_or(Ok(()), |film| film.push(pixels))
 }
 
 /// Bars of the rewards of all pictures, those already shown in full colour, above and below a line at zero.

@@ -1,7 +1,8 @@
-//! The tour: scripted keys through every panel, one task of each family, a numbered picture at each stop.
+//! The tour: scripted keys through every panel, one task of each family, a numbered picture at each stop. The gallery
+//! is a short one: every scene, without panels.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bevy::input::ButtonState;
 use bevy::input::keyboard::{Key, KeyboardInput};
@@ -21,11 +22,24 @@ const WARM_UP: u32 = 8;
 
 pub(super) struct TourPlugin {
     pub(super) folder: PathBuf,
+    pub(super) way: Way,
+}
+
+/// What is visited.
+pub(super) enum Way {
+    /// A scene or a scenario of each family.
+    Families,
+    /// Every scene, without panels.
+    Gallery,
+    /// One scene.
+    Scene(PathBuf),
+    /// One scenario.
+    Scenario(PathBuf),
 }
 
 impl Plugin for TourPlugin {
     fn build(&self, app: &mut App) {
-        app.insert_resource(Tour::new(self.folder.clone())).add_systems(PreUpdate, walk);
+        app.insert_resource(Tour::new(self.folder.clone(), &self.way)).add_systems(PreUpdate, walk);
     }
 }
 
@@ -41,6 +55,8 @@ enum Beat {
     Trained(usize),
     /// A picture.
     Shot(&'static str),
+    /// A look at every scene of the start page.
+    EveryScene,
 }
 
 #[derive(Resource)]
@@ -58,11 +74,23 @@ fn key(letter: &str, code: KeyCode) -> Beat {
 }
 
 impl Tour {
-    fn new(folder: PathBuf) -> Self {
-        let mut beats = VecDeque::from([Beat::Wait(WARM_UP), Beat::Shot("start")]);
-        beats.extend(stops("scenes/pick_place.ron", false));
-        beats.extend(stops("scenes/door_key_8x8.ron", false));
-        beats.extend(stops("scenes/cart_pole.ron", true));
+    fn new(folder: PathBuf, way: &Way) -> Self {
+        let mut beats = VecDeque::from([Beat::Wait(WARM_UP)]);
+        match way {
+            Way::Families => beats.extend(Self::families()),
+            Way::Gallery => beats.extend([Beat::Press(KeyCode::F5, Key::F5), Beat::EveryScene]),
+            Way::Scene(path) => beats.extend(stops(path, false)),
+            Way::Scenario(path) => beats.extend(scenario(path)),
+        }
+        Self { folder, beats, wait: 0, release: None, shots: 0, waits_for_picture: false }
+    }
+
+    fn families() -> Vec<Beat> {
+        let mut beats = vec![Beat::Shot("start")];
+        beats.extend(stops(Path::new("scenes/pick_place.ron"), false));
+        beats.extend(stops(Path::new("scenes/door_key_8x8.ron"), false));
+        beats.extend(stops(Path::new("scenes/cart_pole.ron"), true));
+        beats.extend(scenario(Path::new("scenes/scenarios/cart_pole.ron")));
         beats.extend([
             Beat::Press(KeyCode::F9, Key::F9),
             Beat::Wait(6),
@@ -71,12 +99,27 @@ impl Tour {
             Beat::Wait(6),
             Beat::Shot("start_light"),
         ]);
-        Self { folder, beats, wait: 0, release: None, shots: 0, waits_for_picture: false }
+        beats
     }
 }
 
+/// A scenario while it is decided.
+fn scenario(file: &Path) -> Vec<Beat> {
+    let play = || Beat::Press(KeyCode::Space, Key::Space);
+    let open = Beat::Do(Action::OpenScenario(file.into()));
+    let speed = Beat::Do(Action::SetSpeed(4.0));
+    vec![open, speed, Beat::Wait(4), play(), Beat::Wait(14), play(), Beat::Wait(4), Beat::Shot("scenario")]
+}
+
+/// A scene after some steps, then one more beat.
+fn glance(scene: PathBuf, then: Beat) -> Vec<Beat> {
+    let play = || Beat::Press(KeyCode::Space, Key::Space);
+    let (open, speed) = (Beat::Do(Action::OpenScene(scene)), Beat::Do(Action::SetSpeed(4.0)));
+    vec![open, speed, Beat::Wait(4), play(), Beat::Wait(12), play(), Beat::Wait(3), then]
+}
+
 /// Every panel on one scene.
-fn stops(scene: &'static str, at_length: bool) -> Vec<Beat> {
+fn stops(scene: &Path, at_length: bool) -> Vec<Beat> {
     let play = || Beat::Press(KeyCode::Space, Key::Space);
     let tab = |number: &str, code| key(number, code);
     let mut beats = vec![
@@ -88,9 +131,11 @@ fn stops(scene: &'static str, at_length: bool) -> Vec<Beat> {
         play(),
         Beat::Wait(3),
         Beat::Shot("contributions"),
+        key("g", KeyCode::KeyG),
         tab("2", KeyCode::Digit2),
-        Beat::Wait(3),
-        Beat::Shot("signals"),
+        Beat::Wait(4),
+        Beat::Shot("field_and_signals"),
+        key("g", KeyCode::KeyG),
         key("w", KeyCode::KeyW),
         Beat::Do(Action::SetDriver("random".into())),
         play(),
@@ -180,6 +225,10 @@ fn walk(
             exit.write(AppExit::Success);
         }
         Some(Beat::Wait(frames)) => tour.wait = frames,
+        Some(Beat::EveryScene) => {
+            let scenes = desk.start.scenes.iter().map(|scene| scene.path.clone());
+            tour.beats.extend(scenes.flat_map(|scene| glance(scene, Beat::Shot("scene"))));
+        }
         Some(Beat::Do(action)) => desk.apply(action),
         Some(Beat::Trained(updates)) => {
             let training = desk.training.as_ref();
@@ -216,7 +265,7 @@ fn walk(
 }
 
 /// Writes a picture, unless nothing is on it.
-fn keep(image: &Image, path: &std::path::Path) -> Result<(), String> {
+fn keep(image: &Image, path: &Path) -> Result<(), String> {
     let image = image.clone().try_into_dynamic().map_err(|error| error.to_string())?.to_rgb8();
     let colors: BTreeSet<[u8; 3]> = image.pixels().step_by(7).map(|pixel| pixel.0).collect();
     if colors.len() < COLORS {

@@ -5,7 +5,7 @@ use carrot_app::desk::Desk;
 use egui::Shape;
 use egui_kittest::Harness;
 
-use crate::{Workplace, window};
+use crate::{Workplace, scenes, window};
 
 const SIZES: [(f32, f32); 2] = [(1280.0, 720.0), (1920.0, 1080.0)];
 /// What may be lost at an edge: the softened border of a letter.
@@ -61,5 +61,10 @@ fn no_text_is_cut_on_any_panel() {
                 assert_eq!(cut(&harness, size), Vec::<String>::new(), "{scene} {tab:?} {side:?} at {size:?}");
             }
         }
+        let mut desk = place.desk();
+        desk.open(&scenes().join("scenarios/cart_pole.ron")).unwrap();
+        (0..30).for_each(|_| desk.apply(Action::StepOnce));
+        let harness = window(desk, size);
+        assert_eq!(cut(&harness, size), Vec::<String>::new(), "scenario at {size:?}");
     }
 }

@@ -56,6 +56,12 @@ fn every_tab_and_side_is_a_key_away() {
         harness.run_steps(2);
         assert_eq!(harness.state().side, side);
     }
+    harness.key_press(Key::F5);
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Start page").is_none(), "the panels are away");
+    harness.key_press(Key::F5);
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Start page").is_some());
     harness.key_press(Key::Escape);
     harness.run_steps(2);
     assert!(harness.state().session.is_none());

@@ -5,6 +5,7 @@ mod clip;
 mod desk;
 mod equal;
 mod reward;
+mod scenario;
 
 use std::path::PathBuf;
 

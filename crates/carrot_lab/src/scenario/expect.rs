@@ -175,9 +175,25 @@ impl Expectation {
         let measures = order.into();
         Some(Self { name, location, under, rollouts, check, given, any, window, measures })
     }
+
+    /// Whether it looks at a rollout.
+    pub fn reads(&self, rollout: usize) -> bool {
+        match &self.check {
+            Check::Holds(text) => text.code.signals.iter().any(|s| self.measures[s.id.0].0 == rollout),
+            _ => self.rollouts.contains(&rollout),
+        }
+    }
+
+    /// The last step, from 1, that it looks at; `None` when that is the last one of an episode.
+    pub fn last_step(&self) -> Option<usize> {
+        match self.window {
+            Window::All | Window::Last => None,
+            Window::Steps(_, to) => Some(to as usize),
+        }
+    }
 }
 
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carrot_learn::LearnerConfig;
-use carrot_reward::{Graph, KindRegistry, Scope};
+use carrot_reward::{Graph, KindRegistry, Scope, Stage};
 use carrot_scene::{Diagnostics, Location, NodeRef, Reader, SceneSpec, Source, Spanned, Syntax, TaskSpec};
 use carrot_sim::{Shard, Task};
 
@@ -29,6 +29,8 @@ pub struct ScenarioFile {
     pub rewards: Vec<Graph>,
     /// Where each reward was read from: the list of its terms.
     pub reward_texts: Vec<Source>,
+    /// A scene of the same task and rewards, the first of them trained.
+    pub scene: Source,
     /// Discount of `discounted(..)`.
     pub gamma: f32,
     /// The rollouts, in the order written.
@@ -112,8 +114,9 @@ impl ScenarioFile {
             }
         };
         let task = carrot_tasks::read_task(&ground.task, &ground.folder, diagnostics)?.task;
-        let task = match randomisation.or(ground.randomisation) {
-            Some(node) => randomise(task, &node, diagnostics),
+        let randomisation = randomisation.as_ref().or(ground.randomisation.as_ref());
+        let task = match randomisation {
+            Some(node) => randomise(task, node, diagnostics),
             None => task,
         };
         let mistakes = diagnostics.len();
@@ -149,13 +152,17 @@ impl ScenarioFile {
         };
         let equivalent = equivalent.map(|node| list(&node, "mutants", diagnostics)).unwrap_or_default();
         let equivalent = equivalent.iter().filter_map(|item| Equivalent::read(item, diagnostics)).collect();
+        let gamma = if has_gamma { gamma } else { ground.gamma };
+        let scene = scene_text(&ground, randomisation, &written, learned_gamma(&rewards[0]).unwrap_or(gamma));
+        let scene = Source::new(ground.folder.join("scenario.ron").to_string_lossy(), scene);
         let reward_texts = written.iter().map(|(_, node)| reward_text(task.as_ref(), node)).collect();
         Some(Self {
             path: source.name().to_string(),
             task,
             rewards,
             reward_texts,
-            gamma: if has_gamma { gamma } else { ground.gamma },
+            scene,
+            gamma,
             rollouts,
             expectations,
             equivalent,
@@ -177,6 +184,37 @@ impl Equivalent {
     pub fn location(&self) -> Location {
         self.mutant.span.location()
     }
+}
+
+/// The discount that a learner under a reward must have: that of its potentials.
+fn learned_gamma(graph: &Graph) -> Option<f32> {
+    graph.nodes.iter().flat_map(|node| &node.stages).find_map(|stage| match stage {
+        Stage::Potential { gamma, .. } => Some(*gamma),
+        _ => None,
+    })
+}
+
+/// A scene with what a scenario says of its batch, the rollouts aside.
+fn scene_text(
+    ground: &Ground,
+    randomisation: Option<&NodeRef>,
+    rewards: &[(String, NodeRef)],
+    gamma: f32,
+) -> String {
+    let name = &ground.task.name.value;
+    let task = match &ground.task.params {
+        None => format!("\"{name}\""),
+        Some(params) => format!("Task(name: \"{name}\", params: {})", params.text()),
+    };
+    let randomisation =
+        randomisation.map_or_else(String::new, |node| format!("    randomisation: {},\n", node.text()));
+    let shadows: Vec<String> =
+        rewards[1..].iter().map(|(name, node)| format!("\"{name}\": {}", node.text())).collect();
+    format!(
+        "(\n    version: 1,\n    task: {task},\n    batch: (num_envs: 1, num_steps: 1),\n{randomisation}    reward: {},\n    shadows: {{{}}},\n    learner: Ppo(gamma: {gamma:?}),\n)\n",
+        rewards[0].1.text(),
+        shadows.join(", "),
+    )
 }
 
 /// The text of a reward by name or written out.

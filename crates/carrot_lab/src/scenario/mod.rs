@@ -45,7 +45,7 @@ pub(crate) use rollout::read_perturbations;
 pub(crate) use timeline::Timeline;
 
 pub use mutation::{Fate, MutantFate, MutationScore, mutate};
-pub use play::{Played, play};
+pub use play::{Happened, Played, WeightChange, play};
 pub use policy::Policy;
 pub use replay::{Replay, replay};
 pub use report::{file_text, junit, mutation_text};

@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::*;
 use carrot_sim::{
     ActiveRows, App, BatchApp, Column, ColumnMut, Intervention, PendingEdits, Plugin, Prepare, RowKeys,
-    Signals, StepCount,
+    Signals, StepCount, row_state,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,20 @@ fn forget(rows: Res<ActiveRows>, mut fired: ColumnMut<Fired>) {
     rows.each(|row| fired[row].0.fill(WAITING));
 }
 
+/// Lines of the timeline that edited a row right before the step that begins now.
+pub(crate) fn edits_at<'a>(
+    world: &'a World,
+    row: usize,
+    step: u32,
+    timeline: &'a [Entry],
+) -> impl Iterator<Item = usize> + 'a {
+    let fired = row_state::<Fired>(world, row).map_or(&[][..], |fired| &fired.0);
+    let edits = fired.iter().zip(timeline).enumerate();
+    edits
+        .filter(move |(_, (since, entry))| **since == step && !matches!(entry.act, Act::Drive(_)))
+        .map(|(line, _)| line)
+}
+
 /// Queues the edits of every row whose time has come.
 fn perturb(
     entries: Res<Entries>,
@@ -46,7 +60,7 @@ fn perturb(
     mut edits: ResMut<PendingEdits>,
 ) {
     let (keys, steps, fired) = (keys.columns(), steps.slice(), fired.slice_mut());
-    for (index, Entry { trigger, act }) in entries.0.iter().enumerate() {
+    for (index, Entry { trigger, act, .. }) in entries.0.iter().enumerate() {
         let holds = trigger.holds(signals.before());
         for (row, fired) in fired.iter_mut().enumerate() {
             let (now, since) = (steps[row].0, &mut fired.0[index]);

@@ -8,7 +8,7 @@ use carrot_sim::{
     VecEnvConfig, random_action,
 };
 
-use super::perturb::Perturbations;
+use super::perturb::{Perturbations, edits_at};
 use super::policy::{Acting, idle_action};
 use super::rollout::RolloutSpec;
 use super::timeline::{Act, Drive, Sensor, Slot, WAITING, draw};
@@ -43,17 +43,35 @@ pub struct Played {
     /// Truth, 0 to 1.
     pub score: Vec<f32>,
     /// Weights that the timeline changed, in order of time within an env.
-    pub(crate) weights: Vec<WeightChange>,
+    pub weights: Vec<WeightChange>,
+    /// Lines of the timeline as they came to pass, in order of time within an env.
+    pub happened: Vec<Happened>,
 }
 
 /// From transition `at` to the end of its episode a node of a reward has another weight.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct WeightChange {
-    pub(crate) env: usize,
-    pub(crate) at: usize,
-    pub(crate) reward: usize,
-    pub(crate) node: usize,
-    pub(crate) weight: f32,
+pub struct WeightChange {
+    /// Env.
+    pub env: usize,
+    /// The first transition, counted over all envs.
+    pub at: usize,
+    /// The reward, by its place in the file.
+    pub reward: usize,
+    /// The node.
+    pub node: usize,
+    /// Its weight from there on.
+    pub weight: f32,
+}
+
+/// A line of a timeline came to pass in an env.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Happened {
+    /// Env.
+    pub env: usize,
+    /// The line, from 0.
+    pub line: usize,
+    /// The step that began with it, from 1.
+    pub step: usize,
 }
 
 impl Played {
@@ -141,6 +159,7 @@ struct Player<'a> {
     states: Vec<Vec<f32>>,
     ended: Vec<Option<usize>>,
     weights: Vec<WeightChange>,
+    happened: Vec<Happened>,
 }
 
 impl<'a> Player<'a> {
@@ -159,6 +178,7 @@ impl<'a> Player<'a> {
             states: Vec::new(),
             ended: vec![None; rows],
             weights: Vec::new(),
+            happened: Vec::new(),
         })
     }
 
@@ -170,6 +190,7 @@ impl<'a> Player<'a> {
             env.prepare();
             let state = state_of(env);
             self.follow_timeline(&state, t);
+            self.note_edits(env, t);
             self.choose(env, &state, t, &mut given)?;
             self.states.push(state);
             env.step(&given)?;
@@ -201,6 +222,7 @@ impl<'a> Player<'a> {
                     continue;
                 }
                 row.fired[index] = t as u32;
+                self.happened.push(Happened { env, line: index, step: t + 1 });
                 match drive.clone() {
                     Drive::Control(policy) => row.policy = policy,
                     Drive::ActionNoise(spread) => row.action_noise = spread,
@@ -211,6 +233,19 @@ impl<'a> Player<'a> {
                     Drive::Weight(reward, node, weight) => {
                         self.weights.push(WeightChange { env, at: t, reward, node, weight });
                     }
+                }
+            }
+        }
+    }
+
+    /// Notes which edits the rows made of themselves before step `t`.
+    fn note_edits(&mut self, env: &VecEnv, t: usize) {
+        for shard in env.shards() {
+            for row in 0..shard.rows() {
+                let index = shard.first_env() + row;
+                if self.ended[index].is_none() {
+                    let lines = edits_at(shard.world(), row, t as u32, &self.spec.timeline);
+                    self.happened.extend(lines.map(|line| Happened { env: index, line, step: t + 1 }));
                 }
             }
         }
@@ -360,7 +395,10 @@ impl<'a> Player<'a> {
         }
         let cell = |&(t, row): &(usize, usize)| t * rows + row;
         let weights = self.weights.into_iter();
+        let mut happened = self.happened;
+        happened.sort_by_key(|happened| (happened.env, happened.step, happened.line));
         Played {
+            happened,
             catalog: env.catalog().clone(),
             action_width: width,
             before,

@@ -8,6 +8,7 @@ use carrot_scene::{Diagnostics, NodeRef, Reader, Shape, Spanned};
 use carrot_sim::{ActionSpace, Handle, Shard, Task, TaskSpec};
 use std::sync::Arc;
 
+use super::expect::one_line;
 use super::policy::{Policy, idle_action};
 use super::timeline::{Act, Drive, Entry, MAX_ENTRIES, Sensor, Timeline, Trigger};
 
@@ -75,6 +76,11 @@ impl RolloutSpec {
             seed,
             timeline: entries.into(),
         })
+    }
+
+    /// The lines of its timeline, as they are written.
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.timeline.iter().map(|entry| entry.text.as_str())
     }
 }
 
@@ -246,7 +252,7 @@ fn read_entry(
     } else {
         Trigger::When(read_condition(&when?, names.scope, diagnostics)?)
     };
-    Some(Entry { trigger, act: act? })
+    Some(Entry { text: one_line(node.text()), trigger, act: act? })
 }
 
 /// A condition over the state that a timeline finds.

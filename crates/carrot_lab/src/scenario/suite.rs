@@ -40,13 +40,8 @@ pub fn find_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, LabError> {
             files.push(path.clone());
             continue;
         }
-        let failed = |error: std::io::Error| LabError::File {
-            what: "cannot read the folder",
-            why: error.to_string(),
-            path: path.clone(),
-        };
-        let entries = std::fs::read_dir(path).map_err(failed)?;
-        let entries = entries.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let entries = std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let entries = entries.map_err(LabError::file("cannot read the folder", path))?;
         let mut own: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
         own.retain(|path| path.extension().is_some_and(|extension| extension == "ron"));
         own.sort();

@@ -81,6 +81,8 @@ pub(crate) enum Sensor {
 /// One line of a timeline.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
+    /// As it is written, on one line.
+    pub(crate) text: String,
     pub(crate) trigger: Trigger,
     pub(crate) act: Act,
 }

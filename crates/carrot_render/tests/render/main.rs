@@ -21,7 +21,7 @@ fn number(value: u32) -> Drawing {
         Body::at("lamp", Shape::Cuboid([0.5, 0.5, 0.5]), [x, 0.0, 0.0], [1.0; 4])
     });
     let back = Body::at("back", Shape::Cuboid([8.0, 0.1, 8.0]), [0.0, 2.0, 0.0], [0.0, 0.0, 0.0, 1.0]);
-    Drawing { bodies: lamps.chain([back]).collect(), tiles: None }
+    Drawing::of(lamps.chain([back]).collect())
 }
 
 /// The number that a picture shows.
@@ -67,7 +67,7 @@ fn more_pictures_than_the_atlas_holds_come_in_several_passes() {
 #[test]
 fn what_is_larger_than_its_picture_stays_within_it() {
     let wide = Body::at("wide", Shape::Cuboid([1e3, 1.0, 1e3]), [0.0; 3], [1.0, 0.0, 0.0, 1.0]);
-    let wide = Drawing { bodies: vec![wide], tiles: None };
+    let wide = Drawing::of(vec![wide]);
     let empty = Drawing::default();
     let stamp = Stamp { env: 0, episode: 0, step: 0 };
     for samples in [1, 4] {

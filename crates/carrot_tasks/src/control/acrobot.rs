@@ -405,15 +405,12 @@ fn draw(world: &World, row: usize) -> Drawing {
     let elbow = [sin_a, 0.0, -cos_a];
     let lower = [elbow[0] + 0.5 * sin_both, 0.0, elbow[2] - 0.5 * cos_both];
     let line = vec![[-2.2, 0.0, LINE], [2.2, 0.0, LINE]];
-    Drawing {
-        bodies: vec![
-            Body::at("line", Shape::Line(line, 0.02), [0.0; 3], [0.3, 0.3, 0.33, 1.0]),
-            Body::at("upper_link", Shape::Capsule(0.07, 0.5), [0.5 * sin_a, 0.0, -0.5 * cos_a], link)
-                .turned_about_y(-a),
-            Body::at("lower_link", Shape::Capsule(0.06, 0.5), lower, link).turned_about_y(-both),
-            Body::at("shoulder", Shape::Sphere(0.09), [0.0; 3], joint),
-            Body::at("elbow", Shape::Sphere(0.08), elbow, joint),
-        ],
-        tiles: None,
-    }
+    Drawing::of(vec![
+        Body::at("line", Shape::Line(line, 0.02), [0.0; 3], [0.3, 0.3, 0.33, 1.0]),
+        Body::at("upper_link", Shape::Capsule(0.07, 0.5), [0.5 * sin_a, 0.0, -0.5 * cos_a], link)
+            .turned_about_y(-a),
+        Body::at("lower_link", Shape::Capsule(0.06, 0.5), lower, link).turned_about_y(-both),
+        Body::at("shoulder", Shape::Sphere(0.09), [0.0; 3], joint),
+        Body::at("elbow", Shape::Sphere(0.08), elbow, joint),
+    ])
 }

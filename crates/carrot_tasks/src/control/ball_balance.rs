@@ -331,7 +331,7 @@ fn draw(world: &World, row: usize) -> Drawing {
     let mark = turn(rotation, [x, y, PLATE_THICKNESS / 2.0]);
     let goal = Body::at("goal", carrot_sim::Shape::Cylinder(TOLERANCE, 0.001), mark, [0.1, 0.7, 0.3, 0.6]);
     bodies.push(Body { rotation, ..goal });
-    Drawing { bodies, tiles: None }
+    Drawing::of(bodies)
 }
 
 #[cfg(test)]

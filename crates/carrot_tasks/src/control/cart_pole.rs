@@ -345,21 +345,18 @@ fn draw(world: &World, row: usize) -> Drawing {
     let middle = [x + POLE_HALF_LENGTH * sin, 0.0, axle + POLE_HALF_LENGTH * cos];
     let stop =
         |name, x| Body::at(name, Shape::Cuboid([0.02, 0.1, 0.15]), [x, 0.0, 0.1], [0.55, 0.2, 0.15, 1.0]);
-    Drawing {
-        bodies: vec![
-            Body::at("rail", Shape::Line(rail, 0.03), [0.0; 3], [0.3, 0.3, 0.33, 1.0]),
-            stop("left_stop", -RAIL_HALF_LENGTH),
-            stop("right_stop", RAIL_HALF_LENGTH),
-            Body::at(
-                "cart",
-                Shape::Cuboid([0.25, 0.15, 0.5 * cart_height]),
-                [x, 0.0, 0.5 * cart_height],
-                [0.1, 0.25, 0.5, 1.0],
-            ),
-            Body::at("pole", Shape::Capsule(0.04, POLE_HALF_LENGTH), middle, [0.8, 0.5, 0.2, 1.0])
-                .turned_about_y(angle),
-            Body::at("axle", Shape::Sphere(0.06), [x, 0.0, axle], [0.5, 0.5, 0.8, 1.0]),
-        ],
-        tiles: None,
-    }
+    Drawing::of(vec![
+        Body::at("rail", Shape::Line(rail, 0.03), [0.0; 3], [0.3, 0.3, 0.33, 1.0]),
+        stop("left_stop", -RAIL_HALF_LENGTH),
+        stop("right_stop", RAIL_HALF_LENGTH),
+        Body::at(
+            "cart",
+            Shape::Cuboid([0.25, 0.15, 0.5 * cart_height]),
+            [x, 0.0, 0.5 * cart_height],
+            [0.1, 0.25, 0.5, 1.0],
+        ),
+        Body::at("pole", Shape::Capsule(0.04, POLE_HALF_LENGTH), middle, [0.8, 0.5, 0.2, 1.0])
+            .turned_about_y(angle),
+        Body::at("axle", Shape::Sphere(0.06), [x, 0.0, axle], [0.5, 0.5, 0.8, 1.0]),
+    ])
 }

@@ -20,6 +20,7 @@ use carrot_sim::{
 
 use super::hopper_scripts::{REWARDS, SCRIPTS};
 use super::mechanism::{Substeps, add_physics, draw_shapes, write_signals};
+use crate::drawing::draw_contacts;
 use crate::math::sin_cos;
 
 /// Name of the task.
@@ -327,7 +328,7 @@ fn draw(world: &World, row: usize) -> Drawing {
         let stripe = carrot_sim::Shape::Cuboid([0.01, 0.5, 0.001]);
         Body::at(&format!("mark_{mark}"), stripe, at, [0.9, 0.9, 0.9, 1.0])
     }));
-    Drawing { bodies, tiles: None }
+    Drawing { contacts: draw_contacts(physics), ..Drawing::of(bodies) }
 }
 
 #[cfg(test)]

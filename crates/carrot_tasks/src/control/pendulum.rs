@@ -342,14 +342,11 @@ fn draw(world: &World, row: usize) -> Drawing {
     let steel = [0.55, 0.57, 0.6, 1.0];
     let rod =
         Body::at("rod", Shape::Capsule(0.06, 0.5), [-0.5 * sin, 0.0, 0.5 * cos], [0.75, 0.25, 0.2, 1.0]);
-    Drawing {
-        bodies: vec![
-            Body::at("base", Shape::Cuboid([0.1, 0.1, 0.02]), [0.0, 0.15, 0.0], steel),
-            rod.turned_about_y(-angle),
-            Body::at("joint", Shape::Sphere(0.07), [0.0; 3], steel),
-        ],
-        tiles: None,
-    }
+    Drawing::of(vec![
+        Body::at("base", Shape::Cuboid([0.1, 0.1, 0.02]), [0.0, 0.15, 0.0], steel),
+        rod.turned_about_y(-angle),
+        Body::at("joint", Shape::Sphere(0.07), [0.0; 3], steel),
+    ])
 }
 
 #[cfg(test)]

@@ -343,7 +343,7 @@ fn draw(world: &World, row: usize) -> Drawing {
     let mut bodies = draw_shapes(physics, &[("upper_link", steel), ("lower_link", steel)]);
     bodies.push(Body::at("tip", carrot_sim::Shape::Sphere(0.01), tip, [0.1, 0.3, 0.7, 1.0]));
     bodies.push(Body::at("target", carrot_sim::Shape::Sphere(TOLERANCE), [x, y, 0.0], [0.8, 0.2, 0.2, 0.6]));
-    Drawing { bodies, tiles: None }
+    Drawing::of(bodies)
 }
 
 #[cfg(test)]

@@ -276,19 +276,16 @@ fn draw(world: &World, row: usize) -> Drawing {
     let (normal_x, normal_z) = (-slope / length, 1.0 / length);
     let seat = [x + 0.03 * normal_x, 0.0, height + 0.03 * normal_z];
     let pole = vec![[goal, 0.0, goal_height], [goal, 0.0, goal_height + 0.2]];
-    Drawing {
-        bodies: vec![
-            Body::at("hill", Shape::Line(points.collect(), 0.01), [0.0; 3], [0.35, 0.45, 0.3, 1.0]),
-            Body::at("flag_pole", Shape::Line(pole, 0.008), [0.0; 3], [0.2, 0.2, 0.2, 1.0]),
-            Body::at(
-                "flag",
-                Shape::Cuboid([0.035, 0.004, 0.025]),
-                [goal + 0.035, 0.0, goal_height + 0.175],
-                [0.85, 0.65, 0.1, 1.0],
-            ),
-            Body::at("car", Shape::Cuboid([0.06, 0.03, 0.02]), seat, [0.6, 0.15, 0.15, 1.0])
-                .turned_about_y(-f64::from(slope).atan() as f32),
-        ],
-        tiles: None,
-    }
+    Drawing::of(vec![
+        Body::at("hill", Shape::Line(points.collect(), 0.01), [0.0; 3], [0.35, 0.45, 0.3, 1.0]),
+        Body::at("flag_pole", Shape::Line(pole, 0.008), [0.0; 3], [0.2, 0.2, 0.2, 1.0]),
+        Body::at(
+            "flag",
+            Shape::Cuboid([0.035, 0.004, 0.025]),
+            [goal + 0.035, 0.0, goal_height + 0.175],
+            [0.85, 0.65, 0.1, 1.0],
+        ),
+        Body::at("car", Shape::Cuboid([0.06, 0.03, 0.02]), seat, [0.6, 0.15, 0.15, 1.0])
+            .turned_about_y(-f64::from(slope).atan() as f32),
+    ])
 }

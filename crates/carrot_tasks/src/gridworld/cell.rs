@@ -4,61 +4,8 @@
 //! Minigrid 3.2.0 (M. Chevalier-Boisvert and others), `core/constants.py` and `core/world_object.py`.
 
 use bytemuck::{Pod, Zeroable};
+pub use carrot_sim::tile::{color, door, object};
 use serde::{Deserialize, Serialize};
-
-/// MiniGrid's numbers for what lies on a tile.
-pub mod object {
-    /// Not seen.
-    pub const UNSEEN: u8 = 0;
-    /// Nothing.
-    pub const EMPTY: u8 = 1;
-    /// A wall.
-    pub const WALL: u8 = 2;
-    /// A coloured floor.
-    pub const FLOOR: u8 = 3;
-    /// A door.
-    pub const DOOR: u8 = 4;
-    /// A key.
-    pub const KEY: u8 = 5;
-    /// A ball.
-    pub const BALL: u8 = 6;
-    /// A box, which may hold a thing.
-    pub const BOX: u8 = 7;
-    /// The goal.
-    pub const GOAL: u8 = 8;
-    /// Lava.
-    pub const LAVA: u8 = 9;
-    /// The agent; never stored in a grid.
-    pub const AGENT: u8 = 10;
-}
-
-/// MiniGrid's numbers for colours.
-pub mod color {
-    /// Red.
-    pub const RED: u8 = 0;
-    /// Green, also the goal's.
-    pub const GREEN: u8 = 1;
-    /// Blue.
-    pub const BLUE: u8 = 2;
-    /// Purple.
-    pub const PURPLE: u8 = 3;
-    /// Yellow.
-    pub const YELLOW: u8 = 4;
-    /// Grey, also a wall's.
-    pub const GREY: u8 = 5;
-    /// Number of colours.
-    pub const COUNT: u8 = 6;
-}
-
-/// MiniGrid's numbers for the state of a door.
-pub mod door {
-    /// Open.
-    pub const OPEN: u8 = 0;
-    /// Closed.
-    pub const CLOSED: u8 = 1;
-    /// Locked.
-    pub const LOCKED: u8 = 2;
-}
 
 /// What lies on a tile: `6 * kind + colour`, so that a tile is a byte and all that is known of it one look
 /// into a table.

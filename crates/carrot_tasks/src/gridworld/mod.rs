@@ -398,5 +398,5 @@ fn draw<const W: usize, const H: usize>(world: &World, row: usize) -> Drawing {
         direction: agent.direction,
         visible: visible_tiles(grid, agent, see_through),
     };
-    Drawing { bodies: Vec::new(), tiles: Some(tiles) }
+    Drawing { tiles: Some(tiles), ..Drawing::default() }
 }

@@ -13,7 +13,7 @@ use carrot_sim::{
 use super::goal::{Goal, GoalJudge};
 use super::manipulator::{JOINT_PREFIX, Manipulator, ManipulatorSpec};
 use super::signals::{TOOL, write};
-use crate::drawing::draw_collider;
+use crate::drawing::{draw_collider, draw_contacts};
 use crate::knobs::add_physics_handles;
 
 /// Substeps per control step.
@@ -206,5 +206,5 @@ fn draw(world: &World, row: usize) -> Drawing {
         let ball = Shape::Sphere(judge.spec.tolerance);
         bodies.push(Body::at("goal", ball, goal.0, [0.1, 0.7, 0.3, 0.5]));
     }
-    Drawing { bodies, tiles: None }
+    Drawing { contacts: draw_contacts(physics), ..Drawing::of(bodies) }
 }

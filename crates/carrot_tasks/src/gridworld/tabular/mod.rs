@@ -259,7 +259,7 @@ fn draw(world: &World, row: usize) -> Drawing {
         direction: 3,
         visible: vec![true; width * height],
     };
-    Drawing { bodies: Vec::new(), tiles: Some(tiles) }
+    Drawing { tiles: Some(tiles), ..Drawing::default() }
 }
 
 /// The table and the state of the row that a script plays.
