@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use carrot_lab::preference::{LabelReader, PreferencePaths, Says};
 use carrot_lab::{Device, Run, RunOptions, Setup, Source, Trainer, rescore};
+use carrot_learn::preference::Pair;
+use carrot_record::read_lines;
 use carrot_reward::{Ledger, PictureScorer, Question, Revision, RewardModel, RewardModels};
 use carrot_sim::{Look, VecEnvConfig};
 
@@ -203,4 +206,44 @@ fn a_training_on_pictures_resumes_shards_and_scores_again_to_the_same_bits() {
     assert!(again.len() > 5);
     assert!(again.iter().all(|episode| episode.differing_steps == 0));
     assert!(again.iter().any(|episode| episode.online_return != 0.0));
+}
+
+#[test]
+fn a_model_that_sees_judges_pairs_for_a_reward_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"(
+        version: 1,
+        task: "CartPole-v1",
+        batch: (num_envs: 4, num_steps: 24, shards: 1, seed: 3),
+        reward: [(name: "preferred", kind: Model(name: "preferred"))],
+        shadows: {"looks": [(name: "red", kind: Vlm(goal: "the red cube", frames: Every(3), model: "tiny"))]},
+        preferences: (
+            model: "preferred",
+            annotator: Simulated(gold: "looks"),
+            queries: (labels: 12, first: 8, round: 4, every: 1, segment_steps: 6),
+            network: (epochs: 2, hidden: [8]),
+        ),
+        learner: Ppo(total_steps: 1_000, update_epochs: 1, num_minibatches: 2, hidden: [16]),
+    )"#;
+    let models = BTreeMap::from([("tiny".to_owned(), fixture())]);
+    let setup =
+        Setup::read::<&str>(&Source::new("judged.ron", text), &[], models).unwrap_or_else(|e| panic!("{e}"));
+    let mut run = Run::start(
+        setup,
+        &RunOptions { run_dir: Some(folder.path().join("run")), ..RunOptions::below(folder.path()) },
+    )
+    .unwrap();
+    (0..3).for_each(|_| drop(run.advance().unwrap()));
+    run.checkpoint().unwrap();
+    let paths = PreferencePaths::new(run.path());
+    let pairs = read_lines::<Pair>(&paths.pairs()).unwrap();
+    let (labels, bad) = LabelReader::new(paths.labels()).read().unwrap();
+    assert!(bad.is_empty() && labels.len() == 12 && pairs.len() == 12);
+    for (pair, label) in pairs.iter().zip(&labels) {
+        let [left, right] = [&pair.left, &pair.right].map(|segment| segment.gold.iter().sum::<f32>());
+        assert!(left != 0.0 && right != 0.0, "every segment was looked at");
+        let better = if left > right { Says::Left } else { Says::Right };
+        assert!(label.says == better || left == right, "{left} and {right}: {label:?}");
+    }
+    assert!(run.trainer().revision().graphs[0].nodes[0].model.is_some_and(|version| version > 0));
 }
