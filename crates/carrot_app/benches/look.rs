@@ -30,6 +30,7 @@ fn main() {
             seek_all_over(&mut session)
         });
         session.set_wall(16);
+        session.go_live();
         let line = session.account(0).lines[0].path.clone();
         let start = Instant::now();
         let edit = RewardEdit::Set { graph: 0, path: format!("{line}.weight"), value: "0.25".into() };

@@ -42,7 +42,7 @@ fn main() {
             autoreset: true,
         };
         let mut envs = [WATCHED, 0].map(|watched| {
-            let mut env = setup.build(config.clone(), &Revision::initial(&setup.graphs)).unwrap();
+            let mut env = setup.build(config, &Revision::initial(&setup.graphs)).unwrap();
             env.watch(&(0..watched).collect::<Vec<_>>());
             env
         });

@@ -285,8 +285,11 @@ impl Session {
         }
     }
 
-    /// Lets time go on.
+    /// Lets time go on; a rollout that is over begins again.
     pub fn play(&mut self) {
+        if self.driver().ends_at().is_some_and(|end| self.tick() >= end) {
+            self.seek(self.history().first());
+        }
         (self.playing, self.stopped_by, self.owed) = (true, None, 0.0);
     }
 

@@ -87,9 +87,14 @@ impl Orbit {
     fn fit(self, bounds: &Bounds, aspect: f32) -> Self {
         let rotation = self.rotation();
         let half = (to_bevy(bounds.high) - to_bevy(bounds.low)).abs() * 0.5;
-        let reach = |axis: Vec3| ((rotation * axis).abs() * half).element_sum();
+        let middle = to_bevy(bounds.center()) - self.target;
         let tan = (FOV * 0.5).tan();
-        let distance = (reach(Vec3::Y) / tan).max(reach(Vec3::X) / (tan * aspect)) * 1.06 + reach(Vec3::Z);
+        let needs = |corner: u32| {
+            let side = |bit: u32| if corner >> bit & 1 == 0 { -1.0 } else { 1.0 };
+            let seen = rotation.inverse() * (middle + half * Vec3::new(side(0), side(1), side(2)));
+            (seen.y.abs() / tan).max(seen.x.abs() / (tan * aspect)) * 1.06 + seen.z
+        };
+        let distance = (0..8).map(needs).fold(0.05, f32::max);
         Self { distance, ..self }
     }
 

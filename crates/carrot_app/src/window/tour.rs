@@ -80,7 +80,7 @@ impl Tour {
             Way::Families => beats.extend(Self::families()),
             Way::Gallery => beats.extend([Beat::Press(KeyCode::F5, Key::F5), Beat::EveryScene]),
             Way::Scene(path) => beats.extend(stops(path, false)),
-            Way::Scenario(path) => beats.extend(scenario(path)),
+            Way::Scenario(path) => beats.extend(scenario(path, 0)),
         }
         Self { folder, beats, wait: 0, release: None, shots: 0, waits_for_picture: false }
     }
@@ -90,7 +90,7 @@ impl Tour {
         beats.extend(stops(Path::new("scenes/pick_place.ron"), false));
         beats.extend(stops(Path::new("scenes/door_key_8x8.ron"), false));
         beats.extend(stops(Path::new("scenes/cart_pole.ron"), true));
-        beats.extend(scenario(Path::new("scenes/scenarios/cart_pole.ron")));
+        beats.extend(scenario(Path::new("scenes/scenarios/cart_pole.ron"), 7));
         beats.extend([
             Beat::Press(KeyCode::F9, Key::F9),
             Beat::Wait(6),
@@ -103,12 +103,12 @@ impl Tour {
     }
 }
 
-/// A scenario while it is decided.
-fn scenario(file: &Path) -> Vec<Beat> {
+/// A rollout of a scenario while it is decided.
+fn scenario(file: &Path, rollout: usize) -> Vec<Beat> {
     let play = || Beat::Press(KeyCode::Space, Key::Space);
-    let open = Beat::Do(Action::OpenScenario(file.into()));
-    let speed = Beat::Do(Action::SetSpeed(4.0));
-    vec![open, speed, Beat::Wait(4), play(), Beat::Wait(14), play(), Beat::Wait(4), Beat::Shot("scenario")]
+    let open = [Action::OpenScenario(file.into()), Action::WatchRollout(rollout), Action::SetSpeed(0.5)];
+    let rest = [Beat::Wait(4), play(), Beat::Wait(14), play(), Beat::Wait(4), Beat::Shot("scenario")];
+    open.map(Beat::Do).into_iter().chain(rest).collect()
 }
 
 /// A scene after some steps, then one more beat.

@@ -148,6 +148,12 @@ fn it_stops_where_the_rollout_is_over_and_its_mistakes_are_told() {
     (0..50).for_each(|_| desk.advance(0.2, || true));
     let session = desk.session.as_ref().unwrap();
     assert!(!session.is_playing() && session.stopped_by().is_some_and(|why| why.contains("over")));
+    let end = session.tick();
+    desk.apply(Action::TogglePlay);
+    assert_eq!(desk.session.as_ref().unwrap().tick(), 0, "it begins again");
+    (0..50).for_each(|_| desk.advance(0.2, || true));
+    assert_eq!(desk.session.as_ref().unwrap().tick(), end, "and ends where it ended");
+    assert!(!desk.session.as_ref().unwrap().is_playing());
     let wrong = place.folder.path().join("wrong.ron");
     std::fs::write(&wrong, ROUGH.replace("end_early", "end_erly")).unwrap();
     desk.apply(Action::OpenScenario(wrong));
