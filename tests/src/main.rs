@@ -4,6 +4,7 @@
 mod audits;
 mod expressions;
 mod faults;
+mod learned;
 mod learning;
 mod ledger;
 mod machines;

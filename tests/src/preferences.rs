@@ -190,7 +190,7 @@ fn mistakes_in_the_scene_are_named_with_their_place() {
     let unused = scene(1, SIMULATED, "").replace(r#"kind: Model(name: "preferred")"#, "kind: Alive()");
     let mistakes =
         Setup::read::<&str>(&Source::new("unused.ron", unused), &[], Default::default()).err().unwrap();
-    assert!(mistakes.iter().any(|m| m.message.contains("no reward reads the network")));
+    assert!(mistakes.iter().any(|m| m.message.contains("no reward reads the model")));
 }
 
 #[test]

@@ -10,6 +10,8 @@ pub mod doctor;
 mod error;
 pub mod evaluate;
 pub mod fit;
+pub mod imitation;
+mod learned;
 pub mod mdp;
 mod metrics;
 pub mod models;

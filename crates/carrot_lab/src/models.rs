@@ -41,6 +41,9 @@ pub fn load_models(setup: &Setup) -> Result<RewardModels, LabError> {
     if let Some(config) = &setup.preferences {
         learned.push((&config.model, Box::new(Published::nothing(config.inputs.clone()))));
     }
+    if let Some(spec) = &setup.imitation {
+        learned.push((&spec.model, Box::new(Published::nothing(spec.inputs().to_vec()))));
+    }
     for own in &setup.novelty {
         learned.push((&own.model, Box::new(Novelty::new(own.config.clone()))));
     }

@@ -11,6 +11,7 @@ use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
 use carrot_tasks::BuiltTask;
 
 use crate::error::LabError;
+use crate::imitation::ImitationSpec;
 use crate::novelty::{NoveltySpec, model_names};
 use crate::preference::{PreferenceConfig, model_name};
 use crate::randomisation::randomise;
@@ -42,6 +43,8 @@ pub struct Setup {
     pub preferences: Option<PreferenceConfig>,
     /// Bonuses for what is new.
     pub novelty: Vec<NoveltySpec>,
+    /// A reward from demonstrations.
+    pub imitation: Option<ImitationSpec>,
     /// The run that the scene lies in, if it is one's.
     pub run: Option<PathBuf>,
     /// Files beside the scene that the task was built from, by path.
@@ -94,8 +97,9 @@ impl Setup {
             None => task,
         };
         let fitted = scene.preferences.as_ref().and_then(model_name);
+        let shown = scene.imitation.as_ref().and_then(model_name);
         let new = scene.novelty.as_ref().map(model_names).unwrap_or_default();
-        let names: Vec<String> = models.keys().cloned().chain(fitted).chain(new).collect();
+        let names: Vec<String> = models.keys().cloned().chain(fitted).chain(shown).chain(new).collect();
         let trained = Some(("reward".to_string(), scene.reward.clone()));
         let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
         let rewards: Vec<(String, NodeRef)> = trained.into_iter().chain(shadows).collect();
@@ -103,14 +107,18 @@ impl Setup {
         let (task, graphs) = read_rewards(task, &rewards, &names, &kinds, &mut diagnostics);
         let reward = reward_name(&scene.reward);
         let twice = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name));
-        if let (Some((_, name)), Some(node)) = (twice, scene.preferences.as_ref().or(scene.novelty.as_ref()))
-        {
+        let parts = [&scene.preferences, &scene.imitation, &scene.novelty];
+        if let (Some((_, name)), Some(node)) = (twice, parts.into_iter().flatten().next()) {
             let message = format!("there are two reward models `{name}`");
             diagnostics.error(&node.head(), message, "", "give one of them another name");
         }
         let novelty = scene.novelty.as_ref().map_or_else(Vec::new, |node| {
             NoveltySpec::read_all(node, task.as_ref(), &graphs, &mut diagnostics)
         });
+        let imitation = scene
+            .imitation
+            .as_ref()
+            .and_then(|node| ImitationSpec::read(node, task.as_ref(), &graphs, &mut diagnostics));
         let preferences = scene.preferences.as_ref().and_then(|node| {
             let num_steps = scene.batch.num_steps as usize;
             PreferenceConfig::read(node, task.as_ref(), &graphs, num_steps, &mut diagnostics)
@@ -149,6 +157,7 @@ impl Setup {
             models,
             preferences,
             novelty,
+            imitation,
             run: run_of(source),
             files,
             perturbations,
@@ -173,14 +182,15 @@ impl Setup {
 
     /// Whether rewards may read models.
     fn has_models(&self) -> bool {
-        !self.models.is_empty() || self.preferences.is_some() || !self.novelty.is_empty()
+        !self.model_names().is_empty()
     }
 
     /// Names of the models that rewards may read.
     pub(crate) fn model_names(&self) -> Vec<String> {
-        let fitted = self.preferences.iter().map(|config| config.model.clone());
-        let new = self.novelty.iter().map(|own| own.model.clone());
-        self.models.keys().cloned().chain(fitted).chain(new).collect()
+        let fitted = self.preferences.iter().map(|config| &config.model);
+        let shown = self.imitation.iter().map(|spec| &spec.model);
+        let new = self.novelty.iter().map(|spec| &spec.model);
+        self.models.keys().chain(fitted).chain(shown).chain(new).cloned().collect()
     }
 
     /// The same batch as a rollout of a scenario plays it: its envs, its seed and its timeline.

@@ -9,6 +9,8 @@ use carrot_sim::{Fault, PartSlice, VecEnv};
 use serde::{Deserialize, Serialize};
 
 use crate::error::LabError;
+use crate::imitation::Imitation;
+use crate::learned::LearnedReward;
 use crate::metrics;
 use crate::models::{add_eyes, load_files};
 use crate::novelty::NoveltyReward;
@@ -31,7 +33,7 @@ pub struct Trainer {
     learner: Box<dyn Learner>,
     models: RewardModels,
     preferences: Option<Preferences>,
-    novelty: Vec<NoveltyReward>,
+    learned: Vec<Box<dyn LearnedReward>>,
     ledger: Ledger,
     actions: Vec<f32>,
     state: State,
@@ -83,11 +85,15 @@ impl Trainer {
         if let Some(own) = &preferences {
             models.insert(own.config().model.clone(), own.model());
         }
-        let mut novelty = Vec::new();
+        let mut learned: Vec<Box<dyn LearnedReward>> = Vec::new();
         for spec in &setup.novelty {
-            let own = NoveltyReward::new(spec.clone(), config.seed)?;
+            learned.push(Box::new(NoveltyReward::new(spec.clone(), config.seed)?));
+        }
+        if let Some(spec) = &setup.imitation {
+            learned.push(Box::new(Imitation::new(spec.clone(), &setup, config.seed)?));
+        }
+        for own in &learned {
             models.insert(own.name().into(), own.model());
-            novelty.push(own);
         }
         let revision = models.iter().fold(revision, |revision, (name, model)| Revision {
             number: 0,
@@ -109,7 +115,7 @@ impl Trainer {
         };
         let ledger = Ledger::new(&setup.graphs, config.num_steps, config.num_envs);
         let actions = vec![0.0; config.num_envs * spec.action.width()];
-        Ok(Self { setup, env, learner, models, preferences, novelty, ledger, actions, state })
+        Ok(Self { setup, env, learner, models, preferences, learned, ledger, actions, state })
     }
 
     /// The setup.
@@ -152,7 +158,7 @@ impl Trainer {
         if let Some(own) = &self.preferences {
             models.insert(own.config().model.clone(), own.model());
         }
-        for own in &self.novelty {
+        for own in &self.learned {
             models.insert(own.name().into(), own.model());
         }
         Ok(models)
@@ -236,7 +242,7 @@ impl Trainer {
         };
         let mut published: Vec<PublishedVersion> =
             news.iter().flat_map(|news| news.published.clone()).collect();
-        for own in &mut self.novelty {
+        for own in &mut self.learned {
             published.extend(own.after_rollout(rollout)?);
         }
         self.state.env_steps += (rollout.filled * rollout.num_envs) as u64;
@@ -250,6 +256,7 @@ impl Trainer {
         if let Some(own) = &self.preferences {
             values.extend(own.scalars().into_iter().map(|(tag, value)| (tag.to_string(), value)));
         }
+        values.extend(self.learned.iter().flat_map(|own| own.scalars()));
         for own in &published {
             next = next.with_model(graphs, &own.model, own.version, self.state.env_steps);
             next.number = self.state.revision.number + 1;
@@ -298,8 +305,9 @@ impl Trainer {
         if let Some(own) = &self.preferences {
             own.save(&mut parts)?;
         }
-        for own in &self.novelty {
-            own.save(&mut parts)?;
+        for own in &self.learned {
+            let named = own.save()?.into_iter();
+            parts.extend(named.map(|(part, bytes)| (format!("{}.{part}", own.name()), bytes)));
         }
         let mut memories: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
         for (name, model) in &self.models {
@@ -333,8 +341,10 @@ impl Trainer {
             own.load(parts)?;
             self.models.insert(own.config().model.clone(), own.model());
         }
-        for own in &mut self.novelty {
-            own.load(parts)?;
+        for own in &mut self.learned {
+            let prefix = format!("{}.", own.name());
+            let named = parts.iter().filter_map(|(part, bytes)| Some((part.strip_prefix(&prefix)?, bytes)));
+            own.load(&named.map(|(part, bytes)| (part.to_owned(), bytes.clone())).collect())?;
             self.models.insert(own.name().into(), own.model());
         }
         let memories =

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use carrot_learn::Parts;
 use carrot_record::{DiskStorage, replace_file};
-use carrot_scene::Reader;
 
 use crate::error::LabError;
 
@@ -21,15 +20,6 @@ pub struct PublishedVersion {
     pub version: u32,
     /// The model, as named parts.
     pub parts: Parts,
-}
-
-/// Refuses the name of a learned model that cannot be the name of a folder.
-pub(crate) fn check_name(name: &str, reader: &mut Reader<'_>) {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.is_empty() || !name.chars().all(plain) {
-        let message = format!("`{name}` cannot be the name of a model that is kept with a run");
-        reader.refuse("model", message, "use letters, digits, `_` and `-`");
-    }
 }
 
 fn folder(run: &Path, model: &str) -> PathBuf {

@@ -12,6 +12,7 @@ mod device;
 pub mod dqn;
 mod error;
 mod features;
+pub mod imitation;
 mod layers;
 pub mod learner;
 mod memory;

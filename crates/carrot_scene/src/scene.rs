@@ -24,6 +24,7 @@ const MAX_STEPS: u32 = 1 << 16;
 ///     shadows: {"truth": "sparse"},
 ///     preferences: (..),                   // a reward network that is fitted beside the agent
 ///     novelty: [..],                       // bonuses for what is new
+///     imitation: (..),                     // a reward for what looks like a demonstration
 ///     learner: Ppo(gamma: 0.99, total_steps: 200_000),
 ///     evaluation: (episodes: 100, seed: 1000),
 ///     recording: (envs: 1),
@@ -47,6 +48,8 @@ pub struct SceneSpec {
     pub preferences: Option<NodeRef>,
     /// What is paid for being new. Open: the owner of novelty reads it.
     pub novelty: Option<NodeRef>,
+    /// What is paid for being like a demonstration. Open: the owner of imitation reads it.
+    pub imitation: Option<NodeRef>,
     /// Who learns and how. Open: the learner reads it.
     pub learner: Option<NodeRef>,
     /// How the trained policy is measured.
@@ -141,6 +144,7 @@ impl SceneSpec {
         let shadows = reader.node("shadows");
         let preferences = reader.node("preferences");
         let novelty = reader.node("novelty");
+        let imitation = reader.node("imitation");
         let learner = reader.node("learner");
         let evaluation = reader.node("evaluation");
         let recording = reader.node("recording");
@@ -167,6 +171,7 @@ impl SceneSpec {
             shadows: shadows?,
             preferences,
             novelty,
+            imitation,
             learner,
             evaluation: evaluation?,
             recording: recording?,

@@ -8,7 +8,7 @@ use carrot_scene::{Diagnostics, NodeRef, Reader};
 use carrot_sim::Task;
 use serde::Deserialize;
 
-use crate::versions::check_name;
+use crate::learned::{Inputs, read_model};
 
 /// Who compares.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -127,25 +127,15 @@ impl PreferenceConfig {
     ) -> Option<Self> {
         let before = diagnostics.len();
         let mut reader = Reader::open(node, diagnostics)?;
-        let model: Option<String> = reader.required("model");
-        if let Some(name) = &model {
-            check_name(name, &mut reader);
-        }
+        let model = read_model(&mut reader, graphs);
         let annotator: Option<Annotator> = reader.required("annotator");
         let combine = reader.optional("combine", Combine::default());
-        let inputs: Vec<String> = reader.optional("inputs", Vec::new());
+        let inputs = Inputs::read(&mut reader, task);
         let (queries, network) = (reader.node("queries"), reader.node("network"));
         let (gold, factors) = match &annotator {
             Some(annotator) => resolve(annotator, graphs, &mut reader),
             None => (None, Vec::new()),
         };
-        let (inputs, columns) = columns(inputs, task, &mut reader);
-        if let Some(name) = &model
-            && !graphs.iter().flat_map(Graph::models).any(|(used, ..)| used == name)
-        {
-            let help = format!("add a term such as (name: \"{name}\", kind: Model(name: \"{name}\"))");
-            reader.refuse("model", format!("no reward reads the network `{name}`"), help);
-        }
         reader.finish();
         let queries = match queries {
             Some(node) => QueryConfig::read(&node, num_steps, diagnostics),
@@ -161,8 +151,8 @@ impl PreferenceConfig {
             queries: queries?,
             combine,
             network: network?,
-            inputs,
-            columns,
+            inputs: inputs.names,
+            columns: inputs.columns,
             gold,
             factors,
         };
@@ -217,23 +207,6 @@ fn resolve(annotator: &Annotator, graphs: &[Graph], reader: &mut Reader<'_>) -> 
         );
     }
     (Some(index), found)
-}
-
-/// Names and numbers of the columns that the network reads: all that the task measures, actions left out, where none
-/// are given.
-fn columns(inputs: Vec<String>, task: &dyn Task, reader: &mut Reader<'_>) -> (Vec<String>, Vec<usize>) {
-    let names = task.spec().catalog().column_names();
-    let inputs = match inputs.is_empty() {
-        false => inputs,
-        true => crate::fit::measured(&names),
-    };
-    for input in inputs.iter().filter(|input| !names.contains(input)) {
-        let near = carrot_scene::nearest(input, &names);
-        let help = near.map_or_else(String::new, |name| format!("did you mean `{name}`?"));
-        reader.refuse("inputs", format!("unknown signal `{input}`"), help);
-    }
-    let columns = inputs.iter().filter_map(|input| names.iter().position(|name| name == input)).collect();
-    (inputs, columns)
 }
 
 fn read_network(node: &NodeRef, diagnostics: &mut Diagnostics) -> Option<RewardNetConfig> {

@@ -28,6 +28,7 @@ mod trainer;
 pub use annotator::{Faults, Population, judge_by_one_of};
 pub use choice::{Answer, ChoiceModel, win_chance};
 pub use hierarchy::Hierarchy;
+pub(crate) use net::{About, Head};
 pub use net::{Combine, Published, RewardNet};
 pub use query::{QueryChoice, choose_pairs};
 pub use segment::{Pair, Place, Segment, Verdict};

@@ -1,6 +1,6 @@
 //! What rewards: an ensemble of small networks over signals, in the version that was published.
 //!
-//! Each member pays tanh of its output, so that a step is worth -1 to 1. It is scored row by row in one order of
+//! A member that was fitted to preferences pays tanh of its output, so that a step is worth -1 to 1. It is scored row by row in one order of
 //! addition: a row has the same bits in a batch of any size.
 
 use std::collections::BTreeMap;
@@ -57,19 +57,48 @@ impl Combine {
     }
 }
 
+/// What a member pays for its output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Head {
+    /// tanh: from -1 to 1.
+    #[default]
+    Tanh,
+    /// log(1 + exp): never below 0.
+    Softplus,
+    /// The output itself.
+    Linear,
+}
+
+impl Head {
+    pub(super) fn of(self, x: f32) -> f32 {
+        match self {
+            Self::Tanh => tanh(x),
+            Self::Softplus => x.max(0.0) + libm::log1pf(libm::expf(-x.abs())),
+            Self::Linear => x,
+        }
+    }
+}
+
 /// What a network is, apart from its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct About {
-    pub(super) version: u32,
-    pub(super) inputs: Vec<String>,
-    pub(super) hidden: Vec<usize>,
-    pub(super) members: usize,
-    pub(super) combine: Combine,
+pub(crate) struct About {
+    pub(crate) version: u32,
+    pub(crate) inputs: Vec<String>,
+    pub(crate) hidden: Vec<usize>,
+    pub(crate) members: usize,
+    pub(crate) combine: Combine,
+    pub(crate) head: Head,
 }
 
 impl About {
-    /// The members, and the parameters of all of them in one list.
+    /// The members without libtorch, and the parameters of all of them in one list.
     pub(super) fn networks(&self) -> (Vec<Dense>, Vec<ParamSpec>) {
+        let (members, specs) = self.layers();
+        (members.iter().map(|mlp| mlp.dense(&specs)).collect(), specs)
+    }
+
+    /// The members' layers, and the parameters of all of them in one list.
+    pub(crate) fn layers(&self) -> (Vec<Mlp>, Vec<ParamSpec>) {
         let mut specs = Vec::new();
         let inputs = self.inputs.len();
         let last = self.hidden.last().copied().unwrap_or(inputs);
@@ -83,8 +112,8 @@ impl About {
                 Start::Even,
             )
         };
-        let networks: Vec<Mlp> = (0..self.members).map(member).collect();
-        (networks.iter().map(|mlp| mlp.dense(&specs)).collect(), specs)
+        let members = (0..self.members).map(member).collect();
+        (members, specs)
     }
 
     fn check(&self) -> Result<(), LearnError> {
@@ -106,7 +135,7 @@ pub struct RewardNet {
 }
 
 impl RewardNet {
-    pub(super) fn new(about: About, standard: Standard, values: Vec<f32>) -> Self {
+    pub(crate) fn new(about: About, standard: Standard, values: Vec<f32>) -> Self {
         let (members, _) = about.networks();
         Self { about, standard, values, members }
     }
@@ -135,7 +164,7 @@ impl RewardNet {
             let input = Matrix::gather(&self.standard.apply(block), width, 0..rows);
             for (member, scores) in self.members.iter().zip(&mut scores) {
                 let output = member.output(&self.values, &input);
-                scores.extend((0..rows).map(|row| tanh(output.row(row)[0])));
+                scores.extend((0..rows).map(|row| self.about.head.of(output.row(row)[0])));
             }
         }
         Ok(scores)

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::net::About;
+use super::net::{About, Head};
 use super::{Answer, ChoiceModel, Combine, Draw, Pair, RewardNet, draws};
 use crate::LearnError;
 use crate::adam::AdamConfig;
@@ -86,7 +86,7 @@ impl RewardTrainer {
             return Err(LearnError::Config { field: "inputs", message: "there is no signal to read".into() });
         }
         let (hidden, members) = (config.hidden.clone(), config.members);
-        let about = About { version: 0, inputs, hidden, members, combine };
+        let about = About { version: 0, inputs, hidden, members, combine, head: Head::Tanh };
         let (members, specs) = about.networks();
         let adam = AdamConfig { weight_decay: config.weight_decay, ..AdamConfig::default() };
         let weights = Trained::new(specs, adam, PARTS, seed, tch::Device::Cpu)?;

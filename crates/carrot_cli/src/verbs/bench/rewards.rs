@@ -2,7 +2,7 @@
 
 use carrot_lab::LabError;
 use carrot_lab::bench::rewards::preferences::{CASES, PreferenceCase, PreferenceTask};
-use carrot_lab::bench::rewards::{noise, preferences, regret, self_play};
+use carrot_lab::bench::rewards::{imitation, noise, novelty, preferences, regret, self_play};
 use clap::{Args, Subcommand};
 
 use super::answer;
@@ -19,6 +19,10 @@ pub(crate) enum Rewards {
     Noise(Preferences),
     /// Preferences that go round in a circle: self-play beside a Bradley-Terry reward
     SelfPlay(SelfPlay),
+    /// Ten expert episodes in place of the reward, with the penalty on the slope and without
+    Imitation(Preferences),
+    /// DoorKey-16x16 without a bonus, with an episodic one, a global one, and their product
+    Novelty(Novelty),
     /// Partial return against regret on random grids with exact optima
     Regret(Regret),
 }
@@ -36,6 +40,23 @@ pub(crate) struct Preferences {
     #[arg(long, value_name = "FILE")]
     markdown: Option<std::path::PathBuf>,
     /// Changes to the scenes by path: preferences.combine=Min
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+/// Which bonuses.
+#[derive(Args)]
+pub(crate) struct Novelty {
+    /// Bonus; may be given several times: none, episodic, global, product
+    #[arg(long)]
+    bonus: Vec<String>,
+    /// Trainings of each kind
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    seeds: u64,
+    /// Also write the table as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<std::path::PathBuf>,
+    /// Changes to the scene by path: learner.total_steps=2_000_000
     #[arg(value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 }
@@ -74,6 +95,8 @@ impl Rewards {
             Self::Preferences(own) => own.run(output),
             Self::Noise(own) => own.run_noise(output),
             Self::SelfPlay(own) => own.run(output),
+            Self::Imitation(own) => own.run_imitation(output),
+            Self::Novelty(own) => own.run(output),
             Self::Regret(own) => own.run(output),
         }
     }
@@ -137,6 +160,59 @@ impl Preferences {
         let wanted =
             |case: &&PreferenceCase| self.task.is_empty() || self.task.iter().any(|own| own == case.task);
         Ok(CASES.iter().filter(wanted).collect())
+    }
+}
+
+impl Preferences {
+    fn run_imitation(&self, output: &Output) -> Result<(), Failure> {
+        let valid: Vec<&str> = imitation::cases().map(|case| case.task).collect();
+        if let Some(unknown) = self.task.iter().find(|task| !valid.contains(&task.as_str())) {
+            return Err(lookup::unknown("task", unknown, &valid).into());
+        }
+        let mut found = Vec::new();
+        let wanted =
+            |case: &&PreferenceCase| self.task.is_empty() || self.task.iter().any(|own| own == case.task);
+        for case in imitation::cases().filter(wanted) {
+            for variant in imitation::VARIANTS {
+                for seed in 1..=self.seeds {
+                    let result = imitation::measure(case, variant, &self.overrides, seed)?;
+                    output.note(&format!(
+                        "{}, seed {seed}, {}: score {:.3} of the expert's {:.3}, slope {:.2}",
+                        case.task,
+                        result.variant,
+                        result.agent.mean_score,
+                        result.expert.mean_score,
+                        result.slope
+                    ));
+                    found.push(result);
+                }
+            }
+        }
+        answer(output, &found, &imitation::table(&found), self.markdown.as_deref())
+    }
+}
+
+impl Novelty {
+    fn run(&self, output: &Output) -> Result<(), Failure> {
+        let valid: Vec<&str> = novelty::VARIANTS.iter().map(|(variant, _)| *variant).collect();
+        if let Some(unknown) = self.bonus.iter().find(|bonus| !valid.contains(&bonus.as_str())) {
+            return Err(lookup::unknown("bonus", unknown, &valid).into());
+        }
+        let mut found = Vec::new();
+        for variant in novelty::VARIANTS {
+            if !self.bonus.is_empty() && !self.bonus.iter().any(|own| own == variant.0) {
+                continue;
+            }
+            for seed in 1..=self.seeds {
+                let result = novelty::measure(variant, &self.overrides, seed)?;
+                output.note(&format!(
+                    "{}, seed {seed}: success {:.2} after {} env steps",
+                    result.variant, result.agent.success_rate, result.env_steps
+                ));
+                found.push(result);
+            }
+        }
+        answer(output, &found, &novelty::table(&found), self.markdown.as_deref())
     }
 }
 

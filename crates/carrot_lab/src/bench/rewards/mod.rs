@@ -1,6 +1,8 @@
 //! Learned rewards, measured: how much of a reward a few answers tell, and what agents make of it.
 
+pub mod imitation;
 pub mod noise;
+pub mod novelty;
 pub mod preferences;
 pub mod regret;
 pub mod self_play;
