@@ -49,9 +49,8 @@ pub struct LinearReward<'m> {
     pub gamma: f64,
 }
 
-/// Steps of a fit whose problem is convex, and of one that solves the model anew before each step.
-const CONVEX_STEPS: usize = 1_000;
-const SOLVED_STEPS: usize = 150;
+/// Steps of a fit.
+const STEPS: usize = 150;
 /// Step size of Adam, in units of a weight.
 const RATE: f64 = 0.2;
 /// Pull of every weight towards 0, so that answers without doubt do not drive them apart for ever.
@@ -163,25 +162,24 @@ impl LinearReward<'_> {
     ) -> Result<Vec<f64>, MdpError> {
         let nothing = vec![0.0; self.width];
         if model == PreferenceModel::PartialReturn {
-            return self.climb(answers, nothing, CONVEX_STEPS, |_| Ok(self.advantages(&[])));
+            return self.climb(answers, nothing, |_| Ok(self.advantages(&[])));
         }
         // Where the optimum is that of weights that say nothing, no step leads on. What random actions would come to
         // explains the answers roughly, and without traps.
         let random: Vec<Vec<f64>> = (0..self.width).map(|k| self.random_values(&self.column(k))).collect();
-        let start = self.climb(answers, nothing, CONVEX_STEPS, |_| Ok(self.advantages(&random)))?;
-        self.climb(answers, start, SOLVED_STEPS, |weights| self.standing(model, weights))
+        let start = self.climb(answers, nothing, |_| Ok(self.advantages(&random)))?;
+        self.climb(answers, start, |weights| self.standing(model, weights))
     }
 
     fn climb(
         &self,
         answers: &[(Path, Path, Answer)],
         mut weights: Vec<f64>,
-        steps: usize,
         standing: impl Fn(&[f64]) -> Result<Vec<f64>, MdpError>,
     ) -> Result<Vec<f64>, MdpError> {
         let (choice, count) = (ChoiceModel::default(), answers.len().max(1) as f64);
         let (mut mean, mut square) = (vec![0.0; self.width], vec![0.0; self.width]);
-        for step in 1..=steps {
+        for step in 1..=STEPS {
             let standing = standing(&weights)?;
             let mut gradient: Vec<f64> = weights.iter().map(|w| DECAY * w).collect();
             for (left, right, answer) in answers {
@@ -190,7 +188,7 @@ impl LinearReward<'_> {
                 gradient.iter_mut().zip(difference).for_each(|(sum, x)| *sum += slope * x / count);
             }
             // Adam, with a step that falls to nothing.
-            let rate = RATE * (1.0 - (step - 1) as f64 / steps as f64);
+            let rate = RATE * (1.0 - (step - 1) as f64 / STEPS as f64);
             let (early, late) = (1.0 - libm::pow(0.9, step as f64), 1.0 - libm::pow(0.999, step as f64));
             for (k, g) in gradient.into_iter().enumerate() {
                 mean[k] += 0.1 * (g - mean[k]);

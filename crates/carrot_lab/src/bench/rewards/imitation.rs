@@ -11,8 +11,11 @@ use crate::error::LabError;
 use crate::evaluate::{Actor, evaluate};
 use crate::trainer::Trainer;
 
-/// Tasks that are imitated.
-const TASKS: [&str; 2] = ["Pendulum-v1", "Reach"];
+/// Tasks that are imitated, and the signals in which expert and agent are compared.
+const TASKS: [(&str, &str); 2] = [
+    ("Pendulum-v1", r#"["tip_height", "tip_side", "angular_velocity"]"#),
+    ("Reach", r#"["goal_distance", "tool_speed"]"#),
+];
 /// Weights of the penalty, and their names.
 pub const VARIANTS: [(&str, f64); 2] = [("with the penalty", 10.0), ("without", 0.0)];
 const EPISODES: usize = 100;
@@ -36,7 +39,7 @@ pub struct ImitationResult {
 
 /// The tasks.
 pub fn cases() -> impl Iterator<Item = &'static PreferenceCase> {
-    CASES.iter().filter(|case| TASKS.contains(&case.task))
+    CASES.iter().filter(|case| TASKS.iter().any(|(task, _)| *task == case.task))
 }
 
 /// Trains on one task with one seed.
@@ -50,8 +53,9 @@ pub fn measure(
     seed: u64,
 ) -> Result<ImitationResult, LabError> {
     let judge = read_judge(case, overrides, seed)?;
+    let inputs = TASKS.iter().find(|(task, _)| *task == case.task).map_or("[]", |(_, inputs)| inputs);
     let imitation = format!(
-        "imitation=(model: \"alike\", demonstrations: Script(episodes: 10), network: (penalty: {penalty:?}))"
+        "imitation=(model: \"alike\", inputs: {inputs}, demonstrations: Script(episodes: 10), network: (penalty: {penalty:?}))"
     );
     let reward = r#"reward=[(name: "alike", kind: Model(name: "alike"))]"#;
     let setup = read(case, overrides, seed, &["preferences=None", reward, &imitation])?;
