@@ -43,7 +43,8 @@ fn scene(shards: usize) -> String {
 }
 
 fn read(text: &str) -> Setup {
-    Setup::read::<&str>(&Source::new("learned.ron", text), &[], Default::default()).unwrap_or_else(|e| panic!("{e}"))
+    Setup::read::<&str>(&Source::new("learned.ron", text), &[], Default::default())
+        .unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn options(folder: &Path, name: &str) -> RunOptions {
@@ -98,7 +99,14 @@ fn mistakes_in_the_scene_are_named() {
     assert!(mistakes("{\"novelty\": 0.9}", "{\"nowhere\": 0.9}").contains("no group `nowhere`"));
     assert!(mistakes("{\"novelty\": 0.9}", "{\"novelty\": 1.9}").contains("group_gammas"));
     assert!(mistakes("Counts(cells: 40), global", "Counts(cells: 0), global").contains("episodic"));
-    assert!(mistakes("Script(episodes: 2)", "Script(name: \"nobody\", episodes: 2)").contains("no script `nobody`"));
-    assert!(mistakes("model: \"near\", inputs", "model: \"new\", inputs").contains("two reward models `new`"));
-    assert!(mistakes("[\"cart_velocity\", ", "[\"cart_velocitie\", ").contains("unknown signal `cart_velocitie`"));
+    assert!(
+        mistakes("Script(episodes: 2)", "Script(name: \"nobody\", episodes: 2)")
+            .contains("no script `nobody`")
+    );
+    assert!(
+        mistakes("model: \"near\", inputs", "model: \"new\", inputs").contains("two reward models `new`")
+    );
+    assert!(
+        mistakes("[\"cart_velocity\", ", "[\"cart_velocitie\", ").contains("unknown signal `cart_velocitie`")
+    );
 }
