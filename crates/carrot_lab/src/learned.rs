@@ -16,6 +16,11 @@ pub(crate) trait LearnedReward: Send {
     /// The model in its present version, at the beginning of every episode.
     fn model(&self) -> Box<dyn RewardModel>;
 
+    /// The version that pays in the first rollout, if something pays before anything is learned.
+    fn first_version(&self) -> Result<Option<PublishedVersion>, LabError> {
+        Ok(None)
+    }
+
     /// Learns from a finished rollout; gives the version that pays from the next one on.
     fn after_rollout(&mut self, rollout: &Rollout) -> Result<Option<PublishedVersion>, LabError>;
 

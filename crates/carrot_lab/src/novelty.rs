@@ -98,6 +98,12 @@ impl LearnedReward for NoveltyReward {
         Box::new(Novelty::of(self.spec.config.clone(), self.trainer.as_ref()))
     }
 
+    fn first_version(&self) -> Result<Option<PublishedVersion>, LabError> {
+        let Some(trainer) = &self.trainer else { return Ok(None) };
+        let (model, version) = (self.spec.model.clone(), trainer.version());
+        Ok(Some(PublishedVersion { model, version, parts: trainer.published()? }))
+    }
+
     fn after_rollout(&mut self, rollout: &Rollout) -> Result<Option<PublishedVersion>, LabError> {
         let Some(trainer) = &mut self.trainer else { return Ok(None) };
         let parts = trainer.learn(&self.spec.inputs.rows(rollout))?;

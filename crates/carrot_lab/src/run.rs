@@ -116,6 +116,9 @@ impl Run {
         let checkpoint_every = options.checkpoint_every.unwrap_or_else(|| default_interval(&trainer));
         let mut run = Self::open(folder, &mut trainer, checkpoint_every, start.meta.config_hash, None)
             .map(|parts| parts.into_run(trainer))?;
+        for version in run.trainer.first_versions()? {
+            write_version(run.folder.paths().root(), &version)?;
+        }
         let first = run.trainer.revision().clone();
         run.revisions.append(&first)?;
         run.checkpoint()?;

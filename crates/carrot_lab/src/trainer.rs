@@ -148,6 +148,14 @@ impl Trainer {
         self.preferences.as_mut()
     }
 
+    /// Versions of learned rewards that pay in the first rollout of a fresh training.
+    ///
+    /// # Errors
+    /// When one cannot be written.
+    pub fn first_versions(&self) -> Result<Vec<PublishedVersion>, LabError> {
+        self.learned.iter().filter_map(|own| own.first_version().transpose()).collect()
+    }
+
     /// The models that reward now.
     ///
     /// # Errors
