@@ -70,8 +70,8 @@ fn two_hundred_answers_explain_the_reward() {
 fn combinations_of_members_are_ordered() {
     let scores = [0.5_f32, -0.25, 0.125];
     let of = |combine: Combine| {
-        let about =
-            net::About { version: 1, inputs: vec!["x".into()], hidden: Vec::new(), members: 3, combine };
+        let inputs = vec!["x".into()];
+        let about = About { version: 1, inputs, hidden: Vec::new(), members: 3, combine, head: Head::Tanh };
         // Without a hidden layer a member is a weight and a bias: tanh(0 x + bias).
         let values = scores.iter().flat_map(|s| [0.0, 0.5 * ((1.0 + s) / (1.0 - s)).ln()]).collect();
         let standard = crate::standard::Standard { mean: vec![0.0], factor: vec![1.0] };
