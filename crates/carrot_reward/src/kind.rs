@@ -139,6 +139,26 @@ impl Scope {
         found
     }
 
+    /// Reads a field that names one of the models that the run offers; `help` says how to come by one.
+    pub(crate) fn model(
+        &self,
+        reader: &mut Reader<'_>,
+        field: &str,
+        what: &str,
+        help: &str,
+    ) -> Option<String> {
+        let name = reader.spanned::<String>(field)?;
+        if self.models.contains(&name.value) {
+            return Some(name.value);
+        }
+        if self.models.is_empty() {
+            reader.refuse(field, format!("no {what} `{}`: this run offers none", name.value), help);
+        } else {
+            reader.diagnostics().unknown_name(&name.span, what, &name.value, &self.models);
+        }
+        None
+    }
+
     /// Like [`Scope::signal`] for a signal of one column.
     pub fn scalar(&self, reader: &mut Reader<'_>, field: &str) -> Option<SignalRef> {
         let signal = self.signal(reader, field)?;

@@ -26,21 +26,8 @@ impl Kind for Model {
     };
 
     fn read(reader: &mut Reader<'_>, scope: &Scope) -> Option<Self> {
-        let name = reader.spanned::<String>("name")?;
-        if !scope.models.contains(&name.value) {
-            if scope.models.is_empty() {
-                let help = "fit one first: `carrot fit-reward --help`";
-                reader.refuse(
-                    "name",
-                    format!("no reward model `{}`: this run offers none", name.value),
-                    help,
-                );
-            } else {
-                reader.diagnostics().unknown_name(&name.span, "reward model", &name.value, &scope.models);
-            }
-            return None;
-        }
-        Some(Self { name: name.value })
+        let help = "fit one first: `carrot fit-reward --help`";
+        Some(Self { name: scope.model(reader, "name", "reward model", help)? })
     }
 
     fn signals(&self) -> Vec<SignalRef> {

@@ -54,30 +54,15 @@ impl Kind for Vlm {
             reader.refuse("frames", "pictures are taken every 1 step or more", "write `Every(4)` or `Last`");
             return None;
         }
-        let model = reader.spanned::<String>("model")?;
-        if !scope.models.contains(&model.value) {
-            if scope.models.is_empty() {
-                let message = format!("no image-text model `{}`: this run offers none", model.value);
-                let help =
-                    "give its folder with `--model NAME=FOLDER`; `carrot vlm train --help` makes a small one";
-                reader.refuse("model", message, help);
-            } else {
-                reader.diagnostics().unknown_name(
-                    &model.span,
-                    "image-text model",
-                    &model.value,
-                    &scope.models,
-                );
-            }
-            return None;
-        }
+        let help = "give its folder with `--model NAME=FOLDER`; `carrot vlm train --help` makes a small one";
+        let model = scope.model(reader, "model", "image-text model", help)?;
         let question = Question { goal: goal?, form: form? };
         if question.prompts().len() > MOST_PROMPTS {
             let message = format!("a term asks at most {MOST_PROMPTS} prompts");
             reader.refuse("goal", message, "leave some out");
             return None;
         }
-        Some(Self { asked: Asked { model: model.value, question, frames } })
+        Some(Self { asked: Asked { model, question, frames } })
     }
 
     fn signals(&self) -> Vec<SignalRef> {
