@@ -1,5 +1,6 @@
 //! The models that reward: files of fitted networks, and folders of image-text models.
 
+use std::fs;
 use std::path::Path;
 
 use carrot_learn::novelty::Novelty;
@@ -10,7 +11,7 @@ use carrot_reward::{Graph, RewardError, RewardModel, RewardModels};
 
 use crate::error::LabError;
 use crate::setup::{ModelFiles, Setup};
-use crate::versions::{read_parts, read_versions};
+use crate::versions::{failed, read_parts, read_versions};
 use crate::vlm::scorer::Eyes;
 
 /// Name of the folder that holds a run's reward models.
@@ -86,48 +87,33 @@ pub(crate) fn keep_models(models: &ModelFiles, root: &Path) -> Result<(), LabErr
         return Ok(());
     }
     let folder = root.join(MODELS);
-    create(&folder)?;
+    fs::create_dir_all(&folder).map_err(failed("cannot create the folder", &folder))?;
     for (name, path) in models {
-        if !path.is_dir() {
-            keep(path, &folder.join(format!("{name}.model")))?;
-            continue;
+        if path.is_dir() {
+            keep_vlm(path, &folder.join(format!("{name}.vlm")))?;
+        } else {
+            let copied = fs::copy(path, folder.join(format!("{name}.model")));
+            copied.map_err(failed("cannot copy the reward model", path))?;
         }
-        keep_vlm(path, &folder.join(format!("{name}.vlm")))?;
     }
     Ok(())
 }
 
-/// Keeps the files of an image-text model in a folder of their own.
+/// Keeps the files of an image-text model in a folder of their own. Published ones are large, so they are linked where
+/// that can be.
 pub(crate) fn keep_vlm(folder: &Path, own: &Path) -> Result<(), LabError> {
-    create(own)?;
-    VLM_FILES
-        .iter()
-        .filter(|file| folder.join(file).exists())
-        .try_for_each(|file| keep(&folder.join(file), &own.join(file)))
-}
-
-/// Copies a file; published models are large, so it is linked where that can be.
-fn keep(from: &Path, to: &Path) -> Result<(), LabError> {
-    std::fs::hard_link(from, to).or_else(|_| std::fs::copy(from, to).map(drop)).map_err(|error| {
-        LabError::File {
-            what: "cannot copy the reward model",
-            why: error.to_string(),
-            path: from.to_path_buf(),
-        }
-    })
-}
-
-fn create(folder: &Path) -> Result<(), LabError> {
-    std::fs::create_dir_all(folder).map_err(|error| LabError::File {
-        what: "cannot create the folder",
-        why: error.to_string(),
-        path: folder.to_path_buf(),
-    })
+    fs::create_dir_all(own).map_err(failed("cannot create the folder", own))?;
+    for file in VLM_FILES.iter().filter(|file| folder.join(file).exists()) {
+        let (from, to) = (folder.join(file), own.join(file));
+        let kept = fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop));
+        kept.map_err(failed("cannot copy the reward model", &from))?;
+    }
+    Ok(())
 }
 
 /// The reward models that lie in a run folder.
 pub(crate) fn find_models(root: &Path) -> Result<ModelFiles, LabError> {
-    let Ok(entries) = std::fs::read_dir(root.join(MODELS)) else { return Ok(ModelFiles::new()) };
+    let Ok(entries) = fs::read_dir(root.join(MODELS)) else { return Ok(ModelFiles::new()) };
     let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let named = files.filter_map(|path| Some((path.file_stem()?.to_str()?.to_string(), path)));
     Ok(named.collect())

@@ -22,9 +22,9 @@ use crate::vlm;
 
 /// Parts of the checkpoint besides the learner's own.
 const STATE: &str = "trainer.postcard";
-/// Another, where terms pay the best of many pictures.
-const BEST: &str = "best_pictures.postcard";
 const MEMORIES: &str = "models.postcard";
+/// Only where terms pay the best of many pictures.
+const BEST: &str = "best_pictures.postcard";
 
 /// A setup under way.
 pub struct Trainer {
@@ -76,15 +76,10 @@ impl Trainer {
     pub fn new(setup: Setup, device: Device) -> Result<Self, LabError> {
         let config = setup.batch();
         let revision = Revision::initial(&setup.graphs);
-        let mut models = load_files(&setup)?;
-        add_eyes(&setup, device, &mut models)?;
         let preferences = match &setup.preferences {
             Some(preferences) => Some(Preferences::new(preferences.clone(), config.seed)?),
             None => None,
         };
-        if let Some(own) = &preferences {
-            models.insert(own.config().model.clone(), own.model());
-        }
         let mut learned: Vec<Box<dyn LearnedReward>> = Vec::new();
         for spec in &setup.novelty {
             learned.push(Box::new(NoveltyReward::new(spec.clone(), config.seed)?));
@@ -92,9 +87,7 @@ impl Trainer {
         if let Some(spec) = &setup.imitation {
             learned.push(Box::new(Imitation::new(spec.clone(), &setup, config.seed)?));
         }
-        for own in &learned {
-            models.insert(own.name().into(), own.model());
-        }
+        let models = models_in_force(&setup, device, preferences.as_ref(), &learned)?;
         let revision = models.iter().fold(revision, |revision, (name, model)| Revision {
             number: 0,
             ..revision.with_model(&setup.graphs, name, model.version(), 0)
@@ -161,15 +154,7 @@ impl Trainer {
     /// # Errors
     /// When a file cannot be read.
     pub fn reward_models(&self) -> Result<RewardModels, LabError> {
-        let mut models = load_files(&self.setup)?;
-        add_eyes(&self.setup, Device::Cpu, &mut models)?;
-        if let Some(own) = &self.preferences {
-            models.insert(own.config().model.clone(), own.model());
-        }
-        for own in &self.learned {
-            models.insert(own.name().into(), own.model());
-        }
-        Ok(models)
+        models_in_force(&self.setup, Device::Cpu, self.preferences.as_ref(), &self.learned)
     }
 
     /// The learner.
@@ -369,6 +354,20 @@ impl Trainer {
         self.state = state;
         Ok(())
     }
+}
+
+/// Models in files, eyes, and what is learned beside the training in its newest version.
+fn models_in_force(
+    setup: &Setup,
+    device: Device,
+    preferences: Option<&Preferences>,
+    learned: &[Box<dyn LearnedReward>],
+) -> Result<RewardModels, LabError> {
+    let mut models = load_files(setup)?;
+    add_eyes(setup, device, &mut models)?;
+    models.extend(preferences.map(|own| (own.config().model.clone(), own.model())));
+    models.extend(learned.iter().map(|own| (own.name().to_owned(), own.model())));
+    Ok(models)
 }
 
 fn part_error(error: postcard::Error) -> LabError {
