@@ -27,21 +27,28 @@ pub(crate) enum Rewards {
     Regret(Regret),
 }
 
-/// Seeds of trainings, and where the table goes.
+/// Seeds and scenes of trainings, and where the table goes.
 #[derive(Args)]
-pub(crate) struct Preferences {
-    /// Task; may be given several times
-    #[arg(long)]
-    task: Vec<String>,
+pub(crate) struct Trainings {
     /// Trainings of each kind
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
     seeds: u64,
     /// Also write the table as Markdown
     #[arg(long, value_name = "FILE")]
     markdown: Option<std::path::PathBuf>,
-    /// Changes to the scenes by path: preferences.combine=Min
+    /// Changes to the scenes by path: learner.total_steps=2_000_000
     #[arg(value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+}
+
+/// Which tasks.
+#[derive(Args)]
+pub(crate) struct Preferences {
+    /// Task; may be given several times
+    #[arg(long)]
+    task: Vec<String>,
+    #[command(flatten)]
+    trainings: Trainings,
 }
 
 /// Which bonuses.
@@ -50,15 +57,8 @@ pub(crate) struct Novelty {
     /// Bonus; may be given several times: none, episodic, global, product
     #[arg(long)]
     bonus: Vec<String>,
-    /// Trainings of each kind
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
-    seeds: u64,
-    /// Also write the table as Markdown
-    #[arg(long, value_name = "FILE")]
-    markdown: Option<std::path::PathBuf>,
-    /// Changes to the scene by path: learner.total_steps=2_000_000
-    #[arg(value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    trainings: Trainings,
 }
 
 /// How many seeds.
@@ -107,8 +107,8 @@ impl Preferences {
         let mut found = Vec::new();
         for case in self.cases()? {
             let mut seeds = Vec::new();
-            for seed in 1..=self.seeds {
-                let result = preferences::measure(case, &self.overrides, seed)?;
+            for seed in 1..=self.trainings.seeds {
+                let result = preferences::measure(case, &self.trainings.overrides, seed)?;
                 let tau = result.tau.map_or_else(|| "none".into(), |tau| format!("{tau:.3}"));
                 output.note(&format!(
                     "{}, seed {seed}: tau {tau}; score {:.3} from {} labels, {:.3} told the reward",
@@ -118,17 +118,15 @@ impl Preferences {
             }
             found.push(PreferenceTask { task: case.task.into(), seeds });
         }
-        answer(output, &found, &preferences::table(&found), self.markdown.as_deref())
+        answer(output, &found, &preferences::table(&found), self.trainings.markdown.as_deref())
     }
-}
 
-impl Preferences {
     fn run_noise(&self, output: &Output) -> Result<(), Failure> {
         let (mut found, mut tables) = (Vec::new(), Vec::new());
         for case in self.cases()? {
             let mut seeds = Vec::new();
-            for seed in 1..=self.seeds {
-                let results = noise::measure(case, &self.overrides, seed)?;
+            for seed in 1..=self.trainings.seeds {
+                let results = noise::measure(case, &self.trainings.overrides, seed)?;
                 for result in &results {
                     output.note(&format!(
                         "{}, seed {seed}, {}: score {:.3}, true return {:.3}, {}",
@@ -149,33 +147,19 @@ impl Preferences {
         }
         let mut all = tables.remove(0);
         all.rows.extend(tables.into_iter().flat_map(|table| table.rows));
-        answer(output, &found, &all, self.markdown.as_deref())
+        answer(output, &found, &all, self.trainings.markdown.as_deref())
     }
 
     fn cases(&self) -> Result<Vec<&'static PreferenceCase>, Failure> {
-        let valid: Vec<&str> = CASES.iter().map(|case| case.task).collect();
-        if let Some(unknown) = self.task.iter().find(|task| !valid.contains(&task.as_str())) {
-            return Err(lookup::unknown("task", unknown, &valid).into());
-        }
-        let wanted =
-            |case: &&PreferenceCase| self.task.is_empty() || self.task.iter().any(|own| own == case.task);
-        Ok(CASES.iter().filter(wanted).collect())
+        chosen("task", &self.task, CASES.iter(), |case| case.task)
     }
-}
 
-impl Preferences {
     fn run_imitation(&self, output: &Output) -> Result<(), Failure> {
-        let valid: Vec<&str> = imitation::cases().map(|case| case.task).collect();
-        if let Some(unknown) = self.task.iter().find(|task| !valid.contains(&task.as_str())) {
-            return Err(lookup::unknown("task", unknown, &valid).into());
-        }
         let mut found = Vec::new();
-        let wanted =
-            |case: &&PreferenceCase| self.task.is_empty() || self.task.iter().any(|own| own == case.task);
-        for case in imitation::cases().filter(wanted) {
+        for case in chosen("task", &self.task, imitation::cases(), |case| case.task)? {
             for variant in imitation::VARIANTS {
-                for seed in 1..=self.seeds {
-                    let result = imitation::measure(case, variant, &self.overrides, seed)?;
+                for seed in 1..=self.trainings.seeds {
+                    let result = imitation::measure(case, variant, &self.trainings.overrides, seed)?;
                     output.note(&format!(
                         "{}, seed {seed}, {}: score {:.3} of the expert's {:.3}, slope {:.2}",
                         case.task,
@@ -188,23 +172,16 @@ impl Preferences {
                 }
             }
         }
-        answer(output, &found, &imitation::table(&found), self.markdown.as_deref())
+        answer(output, &found, &imitation::table(&found), self.trainings.markdown.as_deref())
     }
 }
 
 impl Novelty {
     fn run(&self, output: &Output) -> Result<(), Failure> {
-        let valid: Vec<&str> = novelty::VARIANTS.iter().map(|(variant, _)| *variant).collect();
-        if let Some(unknown) = self.bonus.iter().find(|bonus| !valid.contains(&bonus.as_str())) {
-            return Err(lookup::unknown("bonus", unknown, &valid).into());
-        }
         let mut found = Vec::new();
-        for variant in novelty::VARIANTS {
-            if !self.bonus.is_empty() && !self.bonus.iter().any(|own| own == variant.0) {
-                continue;
-            }
-            for seed in 1..=self.seeds {
-                let result = novelty::measure(variant, &self.overrides, seed)?;
+        for variant in chosen("bonus", &self.bonus, novelty::VARIANTS.into_iter(), |variant| variant.0)? {
+            for seed in 1..=self.trainings.seeds {
+                let result = novelty::measure(variant, &self.trainings.overrides, seed)?;
                 output.note(&format!(
                     "{}, seed {seed}: success {:.2} after {} env steps",
                     result.variant, result.agent.success_rate, result.env_steps
@@ -212,7 +189,7 @@ impl Novelty {
                 found.push(result);
             }
         }
-        answer(output, &found, &novelty::table(&found), self.markdown.as_deref())
+        answer(output, &found, &novelty::table(&found), self.trainings.markdown.as_deref())
     }
 }
 
@@ -229,4 +206,20 @@ impl Regret {
         let found = (0..self.grids).map(measure).collect::<Result<Vec<_>, _>>().map_err(LabError::from)?;
         answer(output, &found, &regret::table(&found), self.markdown.as_deref())
     }
+}
+
+/// Those that are asked for by name, or all; an unknown name is refused.
+fn chosen<T>(
+    what: &str,
+    asked: &[String],
+    all: impl Iterator<Item = T>,
+    name: impl Fn(&T) -> &'static str,
+) -> Result<Vec<T>, Failure> {
+    let all: Vec<T> = all.collect();
+    let valid: Vec<&str> = all.iter().map(&name).collect();
+    if let Some(unknown) = asked.iter().find(|asked| !valid.contains(&asked.as_str())) {
+        return Err(lookup::unknown(what, unknown, &valid).into());
+    }
+    let wanted = |one: &T| asked.is_empty() || asked.iter().any(|asked| asked == name(one));
+    Ok(all.into_iter().filter(wanted).collect())
 }
