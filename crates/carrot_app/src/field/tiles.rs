@@ -26,14 +26,8 @@ fn played(session: &Session, graph: usize) -> Result<Option<Field>, LabError> {
     let (state, frame) = mirror.before(session.lane(), session.history(), env, session.tick())?;
     let Some(tiles) = frame.drawing.tiles else { return Ok(None) };
     let rows = tiles.cells.len();
-    let config = VecEnvConfig {
-        num_envs: rows,
-        num_steps: 1,
-        shards: 1,
-        seed: setup.scene.batch.seed,
-        keep_signals: true,
-        autoreset: true,
-    };
+    let config =
+        VecEnvConfig { num_envs: rows, num_steps: 1, shards: 1, keep_signals: true, ..setup.batch() };
     let mut batch = setup.build(config, &epoch.revision)?;
     batch.begin_rollout();
     for row in 0..rows {

@@ -58,14 +58,8 @@ impl Live {
     }
 
     fn build(setup: Arc<Setup>, rows: usize, epoch: Arc<Epoch>, tick: u64) -> Result<Self, LabError> {
-        let config = VecEnvConfig {
-            num_envs: rows,
-            num_steps: 1,
-            shards: 1,
-            seed: setup.scene.batch.seed,
-            keep_signals: true,
-            autoreset: true,
-        };
+        let config =
+            VecEnvConfig { num_envs: rows, num_steps: 1, shards: 1, keep_signals: true, ..setup.batch() };
         let env = setup.build(config, &epoch.revision)?;
         let width = setup.task.spec().action.width();
         Ok(Self {
