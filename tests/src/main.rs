@@ -11,6 +11,7 @@ mod machines;
 mod optima;
 mod parity;
 mod pictures;
+mod pixels;
 mod preferences;
 mod replay;
 mod rescoring;

@@ -133,7 +133,7 @@ impl LearnerConfig {
         Ok(match self {
             Self::Ppo(own) => {
                 let gammas: Vec<f32> = groups.iter().map(|group| self.gamma_of(group)).collect();
-                Box::new(Ppo::new(own.clone(), &spec.observation, &spec.action, &gammas, seed, device)?)
+                Box::new(Ppo::new(own.clone(), task.observation(), &spec.action, &gammas, seed, device)?)
             }
             Self::Dqn(own) => Box::new(Dqn::new(own.clone(), task, rollout, seed, device)?),
             Self::Sac(own) => Box::new(Sac::new(own.clone(), task, rollout, seed, device)?),

@@ -20,6 +20,7 @@ const MAX_STEPS: u32 = 1 << 16;
 ///     version: 1,
 ///     task: "MountainCar-v0",              // or Task(name: "Reach", params: (episode_steps: 50))
 ///     batch: (num_envs: 64, num_steps: 128),
+///     obs: Pixels(size: 64),               // agents see pictures instead of numbers
 ///     reward: "shaped",                    // a name, a list of terms, or Graph(..)
 ///     shadows: {"truth": "sparse"},
 ///     preferences: (..),                   // a reward network that is fitted beside the agent
@@ -36,6 +37,8 @@ pub struct SceneSpec {
     pub task: TaskSpec,
     /// How many envs, and how they are cut into rollouts and shards.
     pub batch: BatchSpec,
+    /// What agents observe, if not the task's own numbers. Open: the owner of pictures reads it.
+    pub obs: Option<NodeRef>,
     /// What is drawn anew in each episode. Open: the owner of randomisation reads it.
     pub randomisation: Option<NodeRef>,
     /// What happens to every row within an episode. Open: the owner of timelines reads it.
@@ -138,6 +141,7 @@ impl SceneSpec {
         read_version(&mut reader);
         let task = reader.required_node("task");
         let batch = reader.required_node("batch");
+        let obs = reader.node("obs");
         let randomisation = reader.node("randomisation");
         let perturbations = reader.node("perturbations");
         let reward = reader.required_node("reward");
@@ -165,6 +169,7 @@ impl SceneSpec {
         Some(Self {
             task: task?,
             batch: batch?,
+            obs,
             randomisation,
             perturbations,
             reward: reward?,

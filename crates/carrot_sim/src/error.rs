@@ -85,6 +85,9 @@ pub enum SimError {
     /// The worker threads could not be started.
     #[error("worker threads could not be started: {0}")]
     Threads(String),
+    /// What agents see could not be drawn.
+    #[error("observations cannot be drawn: {0}")]
+    Painter(String),
     /// A system of the step panicked: a bug, contained so that the caller can save its work.
     #[error("a system panicked in shard {shard}: {message}")]
     Panicked {

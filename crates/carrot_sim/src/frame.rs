@@ -214,7 +214,7 @@ pub(crate) fn take_looks(world: &mut World) {
     *world.resource_mut::<Looks>() = Looks { rules, taken };
 }
 
-fn draw(world: &World, row: usize) -> Drawing {
+pub(crate) fn draw(world: &World, row: usize) -> Drawing {
     world.get_resource::<DrawRow>().copied().map_or_else(Drawing::default, |draw| draw.0(world, row))
 }
 

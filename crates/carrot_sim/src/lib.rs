@@ -11,6 +11,7 @@ pub mod goal;
 pub mod intervention;
 mod kernel;
 pub mod mdp;
+pub mod pixels;
 pub mod rollout;
 pub mod row;
 pub mod seed;
@@ -35,6 +36,7 @@ pub use frame::{Body, Camera, Contact, Drawing, Frame, Look, LookRule, Shape, Ti
 pub use goal::GoalSpec;
 pub use intervention::{Handle, Intervention, PendingEdits};
 pub use mdp::{Mdp, MdpError};
+pub use pixels::{Painter, PixelSpec};
 pub use rollout::{EndRecord, Rollout, SignalLog};
 pub use row::{
     ActiveRows, Column, ColumnMut, EnvId, Episode, RowKeys, RunSeed, StepCount, edit_row_state, row_state,

@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 use crate::batch::{Observations, PartData, PartSliceMut, StepOut};
 use crate::episode::{self, ActionSignals, Actions, EndedRows, Ends, FaultLog, Faults, MaxSteps, RawColumns};
 use crate::error::SimError;
-use crate::frame::{Frame, Look, LookRule, Looks, Watch, draw_row, record_frames, take_looks};
+use crate::frame::{Drawing, Frame, Look, LookRule, Looks, Watch, draw, draw_row, record_frames, take_looks};
 use crate::intervention::{Handle, Handles, Intervention, PendingEdits, intervene, make_edits, observe_rows};
 use crate::rollout::EndRecord;
 use crate::row::{ActiveRows, EnvId, Episode, RowEntities, RunSeed, StepCount};
@@ -360,6 +360,11 @@ impl Shard {
         let mut frame = draw_row(&mut self.world, row);
         frame.signals = self.world.resource::<Signals>().row_before(row);
         Ok(frame)
+    }
+
+    /// What all rows look like now, between steps.
+    pub(crate) fn drawings(&self) -> impl Iterator<Item = Drawing> {
+        (0..self.rows.len()).map(|row| draw(&self.world, row))
     }
 
     fn entity(&self, row: usize) -> Result<Entity, SimError> {

@@ -11,10 +11,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::episode::{CAUSE_FAULT, CAUSE_NONE, CAUSE_TASK, CAUSE_TIME_LIMIT, Cause};
+use crate::error::SimError;
 use crate::frame::{Camera, DrawRow, Drawing};
 use crate::goal::GoalSpec;
 use crate::intervention::{Handle, Handles};
 use crate::mdp::{Mdp, MdpError};
+use crate::pixels::{Painter, PixelSpec};
 use crate::seed::{RowKey, Stream};
 use crate::signal::{SignalCatalog, SignalKind, SignalSpec, SignalView};
 use crate::snapshot::RowCodecs;
@@ -170,6 +172,19 @@ pub trait Task: Send + Sync + 'static {
     /// From where the task is looked at.
     fn camera(&self) -> Camera {
         Camera::TABLE
+    }
+
+    /// What agents observe: the parts of the specification, unless pictures stand in for them.
+    fn observation(&self) -> &[ObsPart] {
+        &self.spec().observation
+    }
+
+    /// Who draws those pictures, for a new batch; `None` where agents observe the parts.
+    ///
+    /// # Errors
+    /// When there is no device that draws.
+    fn painter(&self) -> Result<Option<(Box<dyn Painter>, PixelSpec)>, SimError> {
+        Ok(None)
     }
 
     /// What a goal task counts as reached; `None` where episodes have no goal of their own.

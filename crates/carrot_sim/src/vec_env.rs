@@ -7,11 +7,12 @@ use bevy_app::App;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::PartData;
+use crate::batch::{PartData, PartSlice};
 use crate::episode::{Fault, FaultLog, RawColumns};
 use crate::error::SimError;
 use crate::frame::{Frame, LookRule};
 use crate::intervention::Intervention;
+use crate::pixels::{Pixels, Turn};
 use crate::rollout::Rollout;
 use crate::row::{Episode, StepCount};
 use crate::seed::RowKey;
@@ -46,6 +47,8 @@ pub struct VecEnv {
     bounds: Vec<usize>,
     threads: Option<Arc<rayon::ThreadPool>>,
     rollout: Rollout,
+    /// Draws the observations, where agents see pictures.
+    pixels: Option<Pixels>,
 }
 
 /// The whole batch between two rollouts.
@@ -86,13 +89,15 @@ impl VecEnv {
         let rollout = Rollout::new(
             config.num_steps,
             rows,
-            &spec.observation,
+            task.observation(),
             spec.action.width(),
             raw_columns,
             catalog.width(),
             config.keep_signals,
         )?;
-        let mut env = Self { task, config, catalog, shards, bounds, threads, rollout };
+        let pixels = task.painter()?.map(|(painter, spec)| Pixels::new(painter, spec));
+        let mut env = Self { task, config, catalog, shards, bounds, threads, rollout, pixels };
+        env.look(&[]);
         env.reset(None)?;
         Ok(env)
     }
@@ -145,7 +150,7 @@ impl VecEnv {
     }
 
     /// Observations that the next action answers, one buffer per part, and the range of their elements.
-    pub fn current_obs(&self) -> Vec<crate::PartSlice<'_>> {
+    pub fn current_obs(&self) -> Vec<PartSlice<'_>> {
         let (t, n) = (self.rollout.filled, self.config.num_envs);
         let sizes = self.rollout.part_sizes();
         self.rollout
@@ -170,17 +175,62 @@ impl VecEnv {
             let rows = own.map(|own| (0..own.len() as u32).filter(|&row| own[row as usize]).collect());
             shard.reset(rows);
         }
-        self.refresh_obs();
+        self.refresh_obs(&|row| mask.is_none_or(|mask| mask[row]))?;
         self.refresh_start();
         Ok(())
     }
 
-    fn refresh_obs(&mut self) {
+    /// Observes all rows anew; `begins` says of which ones the episode begins here, for stacks of pictures.
+    fn refresh_obs(&mut self, begins: &dyn Fn(usize) -> bool) -> Result<(), SimError> {
         let t = self.rollout.filled;
+        if self.pixels.is_some() {
+            return self.paint(t, &|row| if begins(row) { Turn::Begin } else { Turn::Replace });
+        }
         let mut outs = self.rollout.obs_at(t, &self.bounds);
         for (shard, out) in self.shards.iter().zip(&mut outs) {
             shard.write_observations(out);
         }
+        Ok(())
+    }
+
+    /// Draws all rows as they are now, and writes their observations at step `to`.
+    fn paint(&mut self, to: usize, turn: &dyn Fn(usize) -> Turn) -> Result<(), SimError> {
+        let Some(pixels) = &mut self.pixels else { return Ok(()) };
+        let drawings: Vec<_> = self.shards.iter().flat_map(Shard::drawings).collect();
+        pixels.paint(&drawings)?;
+        let (from, size) = (self.rollout.filled, self.rollout.part_sizes()[0]);
+        let PartData::U8(obs) = &mut self.rollout.obs[0] else { return Ok(()) };
+        let mut before = vec![0; size];
+        for row in 0..drawings.len() {
+            before.copy_from_slice(&obs[(from * drawings.len() + row) * size..][..size]);
+            let out = &mut obs[(to * drawings.len() + row) * size..][..size];
+            pixels.write(turn(row), row, &before, out);
+        }
+        Ok(())
+    }
+
+    /// Draws the last states of the episodes that ended in the step just taken, then all rows as they are now.
+    fn observe_pixels(&mut self, first_look: usize) -> Result<(), SimError> {
+        let (t, n) = (self.rollout.filled, self.config.num_envs);
+        let Some(pixels) = &mut self.pixels else { return Ok(()) };
+        let looks = &self.rollout.looks[first_look..];
+        let (rows, last): (Vec<usize>, Vec<_>) = looks
+            .iter()
+            .filter(|look| look.ended)
+            .map(|look| (look.row as usize, look.drawing.clone()))
+            .unzip();
+        if !rows.is_empty() {
+            pixels.paint(&last)?;
+            let size = self.rollout.part_sizes()[0];
+            let mut out = vec![0; size];
+            for (index, row) in rows.iter().enumerate() {
+                let before = &self.rollout.obs[0].u8()[(t * n + row) * size..][..size];
+                pixels.write(Turn::Push, index, before, &mut out);
+                self.rollout.final_obs[0].extend(PartSlice::U8(&out));
+            }
+        }
+        let autoreset = self.config.autoreset;
+        self.paint(t + 1, &|row| if autoreset && rows.contains(&row) { Turn::Begin } else { Turn::Push })
     }
 
     fn refresh_start(&mut self) {
@@ -204,12 +254,16 @@ impl VecEnv {
 
     /// Makes the edits that wait, and those of perturbations, before the next actions are chosen: whoever looks now
     /// sees the state that the next step begins with. A step does it by itself where nobody looks before.
-    pub fn prepare(&mut self) {
+    ///
+    /// # Errors
+    /// When what agents see cannot be drawn.
+    pub fn prepare(&mut self) -> Result<(), SimError> {
         let edited = self.shards.iter_mut().fold(false, |edited, shard| shard.prepare() | edited);
         if edited {
-            self.refresh_obs();
+            self.refresh_obs(&|_| false)?;
             self.refresh_start();
         }
+        Ok(())
     }
 
     /// One step of every row with actions `[N, A]`, written at the rollout's next step.
@@ -228,6 +282,10 @@ impl VecEnv {
         let autoreset = self.config.autoreset;
         let bounds = &self.bounds;
         let mut outs = self.rollout.outs(t, bounds);
+        if self.pixels.is_some() {
+            // Pictures take the place of what the shards would write.
+            outs.iter_mut().for_each(|out| out.obs.clear());
+        }
         let work = |(i, (shard, out)): (usize, (&mut Shard, &mut crate::batch::StepOut<'_>))| {
             let own = &actions[bounds[i] * width..bounds[i + 1] * width];
             catch_unwind(AssertUnwindSafe(|| shard.step(t as u32, own, autoreset, out)))
@@ -240,9 +298,11 @@ impl VecEnv {
             })?,
         }
         drop(outs);
+        let first_look = self.rollout.looks.len();
         for shard in &mut self.shards {
             self.rollout.ends.append(&mut shard.ended.ends);
-            for (to, from) in self.rollout.final_obs.iter_mut().zip(&shard.ended.final_obs) {
+            let parts = shard.ended.final_obs.iter().filter(|_| self.pixels.is_none());
+            for (to, from) in self.rollout.final_obs.iter_mut().zip(parts) {
                 let len = from.f32().len().max(from.u8().len());
                 to.extend(from.slice(0..len));
             }
@@ -251,6 +311,7 @@ impl VecEnv {
             }
             self.rollout.looks.append(&mut shard.ended.looks);
         }
+        self.observe_pixels(first_look)?;
         self.rollout.filled += 1;
         Ok(())
     }
@@ -281,7 +342,7 @@ impl VecEnv {
     pub fn restore(&mut self, env: usize, snapshot: &RowSnapshot) -> Result<(), SimError> {
         let (shard, row) = self.locate(env)?;
         self.shards[shard].restore(row, snapshot)?;
-        self.refresh_obs();
+        self.refresh_obs(&|other| other == env)?;
         self.refresh_start();
         Ok(())
     }
@@ -316,7 +377,13 @@ impl VecEnv {
             self.shards[shard].restore(local, row)?;
         }
         self.rollout.filled = 0;
-        self.refresh_obs();
+        self.refresh_obs(&|_| true)?;
+        // What stands on top of a stack of pictures is drawn again; what lies below it only the snapshot knows.
+        if let (Some(_), [kept]) = (&self.pixels, snapshot.obs.as_slice())
+            && kept.u8().len() == self.config.num_envs * self.rollout.part_sizes()[0]
+        {
+            self.rollout.obs[0].slice_mut(0..kept.u8().len()).copy_from(kept);
+        }
         if self.shards_obs() != snapshot.obs {
             return Err(SimError::SnapshotColumns);
         }
@@ -341,7 +408,10 @@ impl VecEnv {
 
     /// Draws all rows by these rules from the next step on; what was drawn stays in the rollout.
     pub fn look(&mut self, rules: &[LookRule]) {
-        self.shards.iter_mut().for_each(|shard| shard.look(rules));
+        // Where agents see pictures, they see the last one of an episode as well.
+        let last = self.pixels.as_ref().map(|_| LookRule { every: 0 });
+        let rules: Vec<LookRule> = rules.iter().copied().chain(last).collect();
+        self.shards.iter_mut().for_each(|shard| shard.look(&rules));
     }
 
     /// Frames of the watched rows at the last step.

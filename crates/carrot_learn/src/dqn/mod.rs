@@ -72,7 +72,7 @@ impl Dqn {
             norm_obs: config.norm_obs,
             rescore: config.rescore,
         };
-        let observation = &task.spec().observation;
+        let observation = task.observation();
         let off_policy =
             OffPolicy::new(observation, 1, rollout, config.buffer_size, false, schedule, seed, device)?;
         let (net, specs) = QNetwork::new(&off_policy.layout, choices, &config.hidden, config.duelling);

@@ -74,7 +74,7 @@ impl GoalColumns {
     /// Where a task's goal is written; `None` for a task without one.
     pub fn of(task: &dyn Task) -> Option<Self> {
         let (goal, catalog) = (task.goal()?, task.spec().catalog());
-        let find = |name: &str| task.spec().observation.iter().position(|part| part.name == name);
+        let find = |name: &str| task.observation().iter().position(|part| part.name == name);
         let (achieved, desired, signals) =
             (find(goal.achieved)?, find(goal.desired)?, goal.columns(&catalog)?);
         Some(Self { spec: goal, achieved, desired, signals, catalog })

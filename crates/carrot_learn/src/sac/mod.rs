@@ -80,7 +80,7 @@ impl Sac {
             norm_obs: config.norm_obs,
             rescore: config.rescore,
         };
-        let observation = &task.spec().observation;
+        let observation = task.observation();
         let goals = GoalColumns::of(task).filter(|_| config.hindsight != Hindsight::Off);
         let (size, signals) = (config.buffer_size, goals.is_some());
         let off_policy = OffPolicy::new(observation, width, rollout, size, signals, schedule, seed, device)?;
