@@ -33,6 +33,14 @@ pub enum RenderError {
         /// What was asked for.
         given: u32,
     },
+    /// The device was lost, or has no memory left.
+    #[error("`{adapter}` was lost while it drew: {why}; what was saved is safe, resume from there")]
+    Lost {
+        /// The device's name.
+        adapter: String,
+        /// What it said.
+        why: String,
+    },
     /// The device stopped answering.
     #[error("the pictures did not come back: {0}")]
     Readback(String),

@@ -6,6 +6,7 @@
 
 mod atlas;
 mod camera;
+mod device;
 mod error;
 mod mesh;
 mod renderer;

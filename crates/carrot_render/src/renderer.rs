@@ -8,6 +8,7 @@ use carrot_sim::{Camera, Drawing, Frame};
 use crate::RenderError;
 use crate::atlas::{Atlas, COLOR, DEPTH, Grid};
 use crate::camera::clip_from_world;
+use crate::device::Opened;
 use crate::mesh::{Meshes, Vertex};
 use crate::scene::{Instance, Instances};
 
@@ -100,9 +101,7 @@ struct Tile {
 /// Draws pictures, without a window.
 pub struct Renderer {
     config: RenderConfig,
-    adapter: String,
-    device: wgpu::Device,
-    queue: wgpu::Queue,
+    opened: Opened,
     vertices: wgpu::Buffer,
     indices: wgpu::Buffer,
     /// The indices of each mesh.
@@ -126,22 +125,20 @@ impl Renderer {
         if !matches!(config.samples, 1 | 4) {
             return Err(RenderError::Samples { given: config.samples });
         }
-        let (adapter, device, queue) = pollster::block_on(open())?;
+        let opened = pollster::block_on(Opened::new())?;
         let Meshes { vertices, mut indices, ranges } = Meshes::new();
         // Buffers are filled in steps of four bytes.
         indices.resize(indices.len().next_multiple_of(2), 0);
         let vertices =
-            filled(&device, "corners", bytemuck::cast_slice(&vertices), wgpu::BufferUsages::VERTEX);
-        let indices = filled(&device, "indices", bytemuck::cast_slice(&indices), wgpu::BufferUsages::INDEX);
-        let shader = device.create_shader_module(wgpu::include_wgsl!("shader.wgsl"));
-        let pipeline = |translucent| pipeline(&device, &shader, config.samples, translucent);
+            filled(&opened, "corners", bytemuck::cast_slice(&vertices), wgpu::BufferUsages::VERTEX);
+        let indices = filled(&opened, "indices", bytemuck::cast_slice(&indices), wgpu::BufferUsages::INDEX);
+        let shader = opened.device.create_shader_module(wgpu::include_wgsl!("shader.wgsl"));
+        let pipeline = |translucent| pipeline(&opened.device, &shader, config.samples, translucent);
         Ok(Self {
             opaque: pipeline(false),
             translucent: pipeline(true),
             config,
-            adapter,
-            device,
-            queue,
+            opened,
             vertices,
             indices,
             ranges,
@@ -152,13 +149,13 @@ impl Renderer {
 
     /// Name of the device that draws.
     pub fn adapter(&self) -> &str {
-        &self.adapter
+        &self.opened.adapter
     }
 
     /// Draws pictures, in order.
     ///
     /// # Errors
-    /// When the device stops answering.
+    /// When the device is lost, has no memory left, or stops answering.
     pub fn render(&mut self, views: &[View<'_>]) -> Result<Pictures, RenderError> {
         let size = self.config.size;
         let mut pictures = Pictures { size, ..Pictures::default() };
@@ -166,7 +163,10 @@ impl Renderer {
         while !rest.is_empty() {
             let grid = Grid::new(size, rest.len(), MOST);
             let (now, later) = rest.split_at(rest.len().min(grid.capacity()));
-            self.draw(grid, now, &mut pictures.data)?;
+            let drawn = self.draw(grid, now, &mut pictures.data);
+            // What the device complained about first is the cause of all that came after.
+            self.opened.check()?;
+            drawn?;
             pictures.stamps.extend(now.iter().map(|view| view.stamp));
             rest = later;
         }
@@ -188,19 +188,20 @@ impl Renderer {
         }
         let all: Vec<Instance> = self.instances.batches().flat_map(|(_, _, batch)| batch).copied().collect();
         if self.atlas.as_ref().is_none_or(|atlas| atlas.grid != grid) {
-            self.atlas = Some(Atlas::new(&self.device, grid, self.config.samples));
+            self.atlas = Some(Atlas::new(&self.opened.device, grid, self.config.samples));
         }
         let Some(atlas) = &self.atlas else { return Ok(()) };
-        let tiles = filled(&self.device, "tiles", bytemuck::cast_slice(&tiles), wgpu::BufferUsages::STORAGE);
+        let tiles = filled(&self.opened, "tiles", bytemuck::cast_slice(&tiles), wgpu::BufferUsages::STORAGE);
         let placed =
-            filled(&self.device, "instances", bytemuck::cast_slice(&all), wgpu::BufferUsages::VERTEX);
-        let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            filled(&self.opened, "instances", bytemuck::cast_slice(&all), wgpu::BufferUsages::VERTEX);
+        let bind_group = self.opened.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("tiles"),
             layout: &self.opaque.get_bind_group_layout(0),
             entries: &[wgpu::BindGroupEntry { binding: 0, resource: tiles.as_entire_binding() }],
         });
 
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder =
+            self.opened.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = atlas.begin(&mut encoder, BACKGROUND);
         pass.set_vertex_buffer(0, self.vertices.slice(..));
         pass.set_index_buffer(self.indices.slice(..), wgpu::IndexFormat::Uint16);
@@ -219,49 +220,20 @@ impl Renderer {
         }
         drop(pass);
         atlas.copy_out(&mut encoder);
-        let submission = self.queue.submit([encoder.finish()]);
-        atlas.read(&self.device, submission, views.len(), pictures)
+        let submission = self.opened.queue.submit([encoder.finish()]);
+        atlas.read(&self.opened.device, submission, views.len(), pictures)
     }
-}
-
-async fn open() -> Result<(String, wgpu::Device, wgpu::Queue), RenderError> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-        backends: wgpu::Backends::VULKAN,
-        ..wgpu::InstanceDescriptor::new_without_display_handle()
-    });
-    let options = wgpu::RequestAdapterOptions {
-        power_preference: wgpu::PowerPreference::HighPerformance,
-        ..wgpu::RequestAdapterOptions::default()
-    };
-    let adapter = instance.request_adapter(&options).await;
-    let adapter = adapter.map_err(|error| RenderError::NoAdapter(error.to_string()))?;
-    let name = adapter.get_info().name;
-    let unfit = |why: String| RenderError::Device { adapter: name.clone(), why };
-    let needed = wgpu::Features::CLIP_DISTANCES;
-    if !adapter.features().contains(needed) {
-        return Err(unfit("it has no clip distances".into()));
-    }
-    let descriptor = wgpu::DeviceDescriptor {
-        label: Some("pictures"),
-        required_features: needed,
-        required_limits: wgpu::Limits::downlevel_defaults(),
-        ..wgpu::DeviceDescriptor::default()
-    };
-    let (device, queue) =
-        adapter.request_device(&descriptor).await.map_err(|error| unfit(error.to_string()))?;
-    Ok((name, device, queue))
 }
 
 /// A buffer with these bytes; an empty one has room for one tile, since a buffer may not be empty.
-fn filled(device: &wgpu::Device, label: &str, bytes: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
-    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+fn filled(opened: &Opened, label: &str, bytes: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
+    let buffer = opened.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(label),
         size: (bytes.len() as u64).max(size_of::<Tile>() as u64),
-        usage,
-        mapped_at_creation: true,
+        usage: usage | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
     });
-    buffer.get_mapped_range_mut(..bytes.len().max(1) as u64).slice(..bytes.len()).copy_from_slice(bytes);
-    buffer.unmap();
+    opened.queue.write_buffer(&buffer, 0, bytes);
     buffer
 }
 
@@ -338,4 +310,23 @@ fn pipeline(
         multiview_mask: None,
         cache: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_gone_is_an_error() {
+        let mut renderer = Renderer::new(RenderConfig::default()).unwrap();
+        let drawing = Drawing::default();
+        let stamp = Stamp { env: 0, episode: 0, step: 0 };
+        let view = View { drawing: &drawing, camera: &Camera::TABLE, stamp };
+        renderer.render(&[view]).unwrap();
+        renderer.opened.device.destroy();
+        for views in [[view; 1].as_slice(), &[view; 9]] {
+            let told = renderer.render(views).unwrap_err().to_string();
+            assert!(told.contains("lost") && told.contains("resume"), "{told}");
+        }
+    }
 }
