@@ -146,7 +146,7 @@ fn run_episodes(
     while summaries.len() < episodes {
         env.begin_rollout();
         for _ in 0..config.num_steps {
-            env.prepare();
+            env.prepare()?;
             act(actor, setup, &mut env, &mut memory, step, &mut actions)?;
             env.step(&actions)?;
             memory.forget(env.rollout())?;

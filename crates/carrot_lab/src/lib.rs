@@ -24,6 +24,7 @@ pub mod rescore;
 mod run;
 pub mod saved;
 pub mod scenario;
+mod seen;
 mod setup;
 mod trainer;
 mod versions;

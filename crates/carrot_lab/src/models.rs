@@ -1,18 +1,20 @@
 //! The models that reward: files of fitted networks, and folders of image-text models.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use carrot_learn::novelty::Novelty;
 use carrot_learn::preference::{Published, RewardNet};
-use carrot_learn::vlm::{VLM_FILES, Vlm};
+use carrot_learn::vlm::VLM_FILES;
 use carrot_learn::{Device, SuccessNet};
+use carrot_reward::kinds::SHIPPED;
 use carrot_reward::{Graph, RewardError, RewardModel, RewardModels};
 
 use crate::error::LabError;
 use crate::setup::{ModelFiles, Setup};
 use crate::versions::{failed, read_parts, read_versions};
 use crate::vlm::scorer::Eyes;
+use crate::vlm::shipped::{open_vlm, write_shipped};
 
 /// Name of the folder that holds a run's reward models.
 const MODELS: &str = "models";
@@ -72,23 +74,30 @@ pub fn open_models(setup: &Setup, device: Device) -> Result<RewardModels, LabErr
 /// Opens the image-text models that the rewards of a setup ask.
 pub(crate) fn add_eyes(setup: &Setup, device: Device, models: &mut RewardModels) -> Result<(), LabError> {
     for (asked, _) in setup.graphs.iter().flat_map(Graph::asked) {
-        let Some(folder) = setup.models.get(&asked.model) else { continue };
-        if !models.contains_key(&asked.model) {
-            let eyes = Eyes::new(Vlm::open(folder, device)?, setup.task.as_ref())?;
-            models.insert(asked.model.clone(), Box::new(eyes));
+        if models.contains_key(&asked.model) {
+            continue;
         }
+        let vlm = match setup.models.get(&asked.model) {
+            None if asked.model != SHIPPED => continue,
+            folder => open_vlm(folder.map(PathBuf::as_path), device)?,
+        };
+        models.insert(asked.model.clone(), Box::new(Eyes::new(vlm, setup.task.as_ref())?));
     }
     Ok(())
 }
 
 /// Keeps the reward models of a run with it, so that it can be resumed and scored again anywhere.
-pub(crate) fn keep_models(models: &ModelFiles, root: &Path) -> Result<(), LabError> {
-    if models.is_empty() {
+pub(crate) fn keep_models(setup: &Setup, root: &Path) -> Result<(), LabError> {
+    let ships = setup.asks(SHIPPED) && !setup.models.contains_key(SHIPPED);
+    if setup.models.is_empty() && !ships {
         return Ok(());
     }
     let folder = root.join(MODELS);
     fs::create_dir_all(&folder).map_err(failed("cannot create the folder", &folder))?;
-    for (name, path) in models {
+    if ships {
+        write_shipped(&folder.join(format!("{SHIPPED}.vlm")))?;
+    }
+    for (name, path) in &setup.models {
         if path.is_dir() {
             keep_vlm(path, &folder.join(format!("{name}.vlm")))?;
         } else {

@@ -111,7 +111,7 @@ impl Run {
             Some(path) => RunFolder::create(path, &start)?,
             None => create_numbered(options, &stamp, &start)?,
         };
-        keep_models(&kept.models, folder.paths().root())?;
+        keep_models(&kept, folder.paths().root())?;
         kept.keep_files(folder.paths().root())?;
         let checkpoint_every = options.checkpoint_every.unwrap_or_else(|| default_interval(&trainer));
         let mut run = Self::open(folder, &mut trainer, checkpoint_every, start.meta.config_hash, None)

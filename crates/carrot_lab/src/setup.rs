@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carrot_learn::LearnerConfig;
+use carrot_reward::kinds::SHIPPED;
 use carrot_reward::{Graph, KindRegistry, Revision, RewardPlugin, Scope};
 use carrot_scene::{Diagnostics, NodeRef, SceneSpec, Shape, Source, Spanned};
 use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
@@ -16,6 +17,7 @@ use crate::novelty::{NoveltySpec, model_names};
 use crate::preference::{PreferenceConfig, model_name};
 use crate::randomisation::randomise;
 use crate::scenario::{Perturbations, RolloutSpec, Timeline, read_perturbations};
+use crate::seen::seen;
 
 /// Reward models that a run offers: name and file.
 pub type ModelFiles = BTreeMap<String, PathBuf>;
@@ -105,6 +107,10 @@ impl Setup {
         let rewards: Vec<(String, NodeRef)> = trained.into_iter().chain(shadows).collect();
         let kinds = KindRegistry::standard();
         let (task, graphs) = read_rewards(task, &rewards, &names, &kinds, &mut diagnostics);
+        let task = match &scene.obs {
+            Some(node) => seen(task, node, &mut diagnostics),
+            None => task,
+        };
         let reward = reward_name(&scene.reward);
         let twice = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name));
         let parts = [&scene.preferences, &scene.imitation, &scene.novelty];
@@ -185,12 +191,19 @@ impl Setup {
         !self.model_names().is_empty()
     }
 
+    /// Whether a reward asks this image-text model.
+    pub(crate) fn asks(&self, model: &str) -> bool {
+        self.graphs.iter().flat_map(Graph::asked).any(|(asked, _)| asked.model == model)
+    }
+
     /// Names of the models that rewards may read.
     pub(crate) fn model_names(&self) -> Vec<String> {
         let fitted = self.preferences.iter().map(|config| &config.model);
         let shown = self.imitation.iter().map(|spec| &spec.model);
         let new = self.novelty.iter().map(|spec| &spec.model);
-        self.models.keys().chain(fitted).chain(shown).chain(new).cloned().collect()
+        let ships = self.asks(SHIPPED) && !self.models.contains_key(SHIPPED);
+        let ships = ships.then(|| SHIPPED.to_owned());
+        self.models.keys().chain(ships.as_ref()).chain(fitted).chain(shown).chain(new).cloned().collect()
     }
 
     /// The same batch as a rollout of a scenario plays it: its envs, its seed and its timeline.

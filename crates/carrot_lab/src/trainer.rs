@@ -279,7 +279,7 @@ impl Trainer {
         let (learner, actions) = (&mut self.learner, &mut self.actions);
         self.env.on_threads(|env| {
             for t in 0..steps {
-                env.prepare();
+                env.prepare()?;
                 let obs: Vec<PartSlice<'_>> = env.current_obs();
                 learner.act(&obs, first + t as u64, actions)?;
                 env.step(actions)?;

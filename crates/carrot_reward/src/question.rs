@@ -40,9 +40,9 @@ pub enum Form {
     },
     /// Chance of the goal among other descriptions, from 0 to 1.
     Among(Vec<String>),
-    /// 1 where the chance of the goal among other descriptions reaches a threshold, 0 elsewhere.
+    /// 1 where the chance of the goal reaches a threshold, 0 elsewhere.
     Success {
-        /// Other descriptions.
+        /// Descriptions that it is told from; without them it is the model's own chance that goal and picture fit.
         others: Vec<String>,
         /// The least chance.
         threshold: f32,
@@ -89,11 +89,11 @@ impl Question {
     ///
     /// # Shapes
     /// `seen` `[E]` is the picture's embedding, `words` `[P, E]` those of the prompts in order, all of length 1.
-    /// `scale` is what the model multiplies similarities with.
+    /// `[scale, bias]` make a similarity the model's logit of a fit.
     ///
     /// # Source
     /// `Baseline` is equation 2 of Rocamonde et al. 2023, "Vision-Language Models are Zero-Shot Reward Models".
-    pub fn answer(&self, seen: &[f32], words: &[f32], scale: f32) -> f32 {
+    pub fn answer(&self, seen: &[f32], words: &[f32], [scale, bias]: [f32; 2]) -> f32 {
         let width = seen.len().max(1);
         let (goals, others) = words.split_at(self.goal.len() * width);
         let goal = mean_direction(goals, width);
@@ -111,8 +111,12 @@ impl Question {
                 1.0 - 0.5 * apart
             }
             Form::Among(_) => chance(seen, &goal, others, scale),
-            Form::Success { threshold, .. } => {
-                f32::from(u8::from(chance(seen, &goal, others, scale) >= *threshold))
+            Form::Success { others: told_from, threshold } => {
+                let chance = match told_from.is_empty() {
+                    true => 1.0 / (1.0 + exp(-(scale * dot(seen, &goal) + bias))),
+                    false => chance(seen, &goal, others, scale),
+                };
+                f32::from(u8::from(chance >= *threshold))
             }
             Form::Progress { .. } => {
                 let way = difference(&goal, others);
@@ -157,7 +161,7 @@ mod tests {
     use super::*;
 
     fn ask(form: Form, seen: [f32; 2], words: &[f32]) -> f32 {
-        Question { goal: vec!["goal".into()], form }.answer(&seen, words, 10.0)
+        Question { goal: vec!["goal".into()], form }.answer(&seen, words, [10.0, -5.0])
     }
 
     #[test]
@@ -179,12 +183,15 @@ mod tests {
         let success = |threshold| Form::Success { others: vec!["base".into()], threshold };
         assert_eq!(ask(success(0.1), diagonal, &words), 1.0);
         assert_eq!(ask(success(0.2), diagonal, &words), 0.0);
+        // Alone, the model's own logit decides: 10 x 0.6 - 5 = 1.
+        let alone = |threshold| Form::Success { others: Vec::new(), threshold };
+        assert_eq!([0.7, 0.75].map(|threshold| ask(alone(threshold), diagonal, &x)), [1.0, 0.0]);
     }
 
     #[test]
     fn wordings_of_a_goal_count_as_their_mean() {
         let question = Question { goal: vec!["a".into(), "b".into()], form: Form::Likeness };
-        let likeness = question.answer(&[1.0, 0.0], &[1.0, 0.0, 0.0, 1.0], 1.0);
+        let likeness = question.answer(&[1.0, 0.0], &[1.0, 0.0, 0.0, 1.0], [1.0, 0.0]);
         assert!((likeness - 0.5_f32.sqrt()).abs() < 1e-6);
     }
 }

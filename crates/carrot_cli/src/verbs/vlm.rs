@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use carrot_lab::Source;
 use carrot_lab::vlm::captions::Captions;
 use carrot_lab::vlm::import::import_vlm;
-use carrot_lab::vlm::skill::{CaptionSkill, bench_vlm};
-use carrot_lab::vlm::train::{VlmPlan, VlmProgress, train_vlm};
+use carrot_lab::vlm::shipped::open_vlm;
+use carrot_lab::vlm::skill::{Retrieval, TaskSkill, bench_vlm};
+use carrot_lab::vlm::train::{SmallVlm, VlmPlan, VlmProgress, train_vlm};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -40,6 +41,15 @@ pub(crate) struct Train {
     /// Pictures of each task to learn from
     #[arg(long, value_name = "N", default_value_t = VlmPlan::default().pictures)]
     pictures: usize,
+    /// Side of its pictures in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = VlmPlan::default().size.image)]
+    image: usize,
+    /// Channels of its first convolution; each of the others has twice as many as the one before
+    #[arg(long, value_name = "N", default_value_t = VlmPlan::default().size.channels)]
+    channels: usize,
+    /// Width of the tower that reads and of the embeddings, a multiple of 32
+    #[arg(long, value_name = "N", default_value_t = VlmPlan::default().size.width)]
+    width: usize,
     /// Seed of pictures and weights
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -62,8 +72,10 @@ impl Train {
     fn run(&self, output: &Output) -> Result<(), Failure> {
         must_be_new(&self.out)?;
         let captions = captions(self.captions.as_deref())?;
-        let plan =
-            VlmPlan { steps: self.steps, pictures: self.pictures, seed: self.seed, ..VlmPlan::default() };
+        let plan = VlmPlan::default();
+        let Self { steps, pictures, image, channels, width, seed, .. } = *self;
+        let size = SmallVlm { image, channels, width, ..plan.size };
+        let plan = VlmPlan { steps, pictures, size, seed, ..plan };
         let skills =
             train_vlm(&captions, &plan, &self.out, self.device.into(), &mut |progress| match progress {
                 VlmProgress::Drawn(task, pictures) => output.note(&format!("{task}: {pictures} pictures")),
@@ -127,15 +139,16 @@ impl Import {
 /// `carrot vlm bench`
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  carrot vlm bench my_model\n  carrot vlm bench my_model --task CartPole-v1 --pictures 500\n\n\
+    after_help = "Examples:\n  carrot vlm bench\n  carrot vlm bench my_model --task CartPole-v1 --pictures 500\n\n\
     `true` is the share of pictures of which the sentence is true. `taught` and `kept back` are areas under the ROC\n\
     curve: the chance that a picture of which it is true is more like the sentence than one of which it is false, 0.5\n\
-    for a guess. The first sentence about a task says its goal; `success` is the same area against the task's own\n\
-    success, and `score` the rank correlation with its score."
+    for a guess. The first sentence about a task says its goal: `goal, success` is the same area against the task's own\n\
+    success, `goal, score` the rank correlation with its score. `retrieval` is the share of pictures whose nearest\n\
+    sentence is true, by taught wordings and by those kept back, beside what a guess would come to."
 )]
 pub(crate) struct Bench {
-    /// Folder of the model, as published on hubs
-    model: PathBuf,
+    /// Folder of a model as published on hubs; the one that comes with Carrot without it
+    model: Option<PathBuf>,
     /// A task; repeatable, all without it
     #[arg(long = "task", value_name = "TASK")]
     tasks: Vec<String>,
@@ -164,26 +177,31 @@ impl Bench {
             self.tasks.iter().map(String::as_str).collect()
         };
         let mut on_task = |task: &str| output.note(&format!("looking at {task}"));
-        let device = self.device.into();
-        let skills =
-            bench_vlm(&self.model, &captions, &tasks, self.pictures, self.seed, device, &mut on_task)?;
+        let model = open_vlm(self.model.as_deref(), self.device.into())?;
+        let skills = bench_vlm(&model, &captions, &tasks, self.pictures, self.seed, &mut on_task)?;
         output.answer(&json!({"model": self.model, "seed": self.seed, "skills": skills}), || table(&skills))
     }
 }
 
-fn table(skills: &[CaptionSkill]) -> String {
-    let mut text = format!(
-        "{:<26}{:<48}{:>7}{:>8}{:>11}{:>9}{:>7}\n",
-        "task", "sentence", "true", "taught", "kept back", "success", "score"
-    );
+fn table(skills: &[TaskSkill]) -> String {
+    let mut text =
+        format!("{:<26}{:<52}{:>6}{:>8}{:>11}\n", "task", "sentence", "true", "taught", "kept back");
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
-    for CaptionSkill { task, says, positives, taught, kept_back, truth } in skills {
-        let [taught, kept_back] = [*taught, *kept_back].map(number);
-        let (success, score) = truth.map_or_else(Default::default, |t| (number(t.auc), number(t.rank)));
-        let _ = writeln!(
-            text,
-            "{task:<26}{says:<48}{positives:>7.2}{taught:>8}{kept_back:>11}{success:>9}{score:>7}"
-        );
+    for TaskSkill { task, captions, .. } in skills {
+        for skill in captions {
+            let [taught, kept_back] = [skill.taught, skill.kept_back].map(number);
+            let (says, positives) = (&skill.says, skill.positives);
+            let _ = writeln!(text, "{task:<26}{says:<52}{positives:>6.2}{taught:>8}{kept_back:>11}");
+        }
+    }
+    let heads = ["goal, success", "goal, score", "retrieval", "kept back", "chance"];
+    let _ = write!(text, "\n{:<26}", "task");
+    let _ = writeln!(text, "{}", heads.map(|head| format!("{head:>15}")).concat());
+    for TaskSkill { task, taught, kept_back, truth, .. } in skills {
+        let accuracy = |found: &Option<Retrieval>| found.map(|found| found.accuracy);
+        let chance = taught.map(|taught| taught.chance);
+        let numbers = [truth.auc, truth.rank, accuracy(taught), accuracy(kept_back), chance];
+        let _ = writeln!(text, "{task:<26}{}", numbers.map(|x| format!("{:>15}", number(x))).concat());
     }
     text
 }

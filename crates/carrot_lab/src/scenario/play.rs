@@ -187,7 +187,7 @@ impl<'a> Player<'a> {
         let mut given = vec![0.0; rows * width];
         env.begin_rollout();
         for t in 0..self.spec.steps {
-            env.prepare();
+            env.prepare()?;
             let state = state_of(env);
             self.follow_timeline(&state, t);
             self.note_edits(env, t);

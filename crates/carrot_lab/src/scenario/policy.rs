@@ -51,8 +51,8 @@ impl Policy {
     pub(crate) fn start(&self, task: &dyn Task, rows: usize) -> Result<Acting, LabError> {
         let Self::Checkpoint(run) = self else { return Ok(Acting::Simple(self.clone())) };
         let trainer = SavedRun::open(run)?.trainer()?;
-        let (trained, own) = (trainer.setup().task.spec(), task.spec());
-        if trained.observation != own.observation || trained.action != own.action {
+        let (trained, own) = (&trainer.setup().task, task.spec());
+        if trained.observation() != task.observation() || trained.spec().action != own.action {
             let message =
                 format!("the policy of {} sees or does something else than {}", run.display(), own.name);
             return Err(LabError::Refused(message));

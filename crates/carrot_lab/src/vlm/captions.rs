@@ -13,6 +13,8 @@ pub struct Caption {
     when: Spanned<String>,
     /// The condition under which it is false; where `when` does not hold, if there is none.
     unless: Option<Spanned<String>>,
+    /// How true it is, an expression from 0 to 1; 1 where it is true and 0 where it is false, if there is none.
+    degree: Option<Spanned<String>>,
     /// Wordings to learn from.
     pub say: Vec<String>,
     /// Wordings to test with.
@@ -55,6 +57,7 @@ impl Captions {
             let tasks = reader.required_node("tasks");
             let when = reader.spanned("when");
             let unless = if reader.has("unless") { reader.spanned("unless") } else { None };
+            let degree = if reader.has("degree") { reader.spanned("degree") } else { None };
             let say = reader.required::<Vec<String>>("say");
             let ask = reader.optional("ask", Vec::new());
             if say.as_ref().is_some_and(Vec::is_empty) {
@@ -73,7 +76,7 @@ impl Captions {
                 names.push(name.value);
             }
             if let (Some(when), Some(say)) = (when, say) {
-                captions.push(Caption { tasks: names, when, unless, say, ask });
+                captions.push(Caption { tasks: names, when, unless, degree, say, ask });
             }
         }
         diagnostics.into_result(Some(Self(captions)))
@@ -89,7 +92,8 @@ impl Captions {
         carrot_tasks::task_names().into_iter().filter(|task| !self.of(task).is_empty()).collect()
     }
 
-    /// A setup of a task whose reward's terms are the conditions of its captions, two for each: true, and false.
+    /// A setup of a task whose reward's terms are the conditions of its captions: true, false and, where it is said, how
+    /// true.
     ///
     /// # Errors
     /// A condition that is none over the task's signals, with its place.
@@ -97,12 +101,16 @@ impl Captions {
         let mut lines = Vec::new();
         let mut places = Vec::new();
         for index in self.of(task) {
-            let Caption { when, unless, .. } = &self.0[index];
+            let Caption { when, unless, degree, .. } = &self.0[index];
             lines.push(format!("term(\"{index} true\", 1, {});", when.value));
             let unless_text =
                 unless.as_ref().map_or_else(|| format!("not ({})", when.value), |u| u.value.clone());
             lines.push(format!("term(\"{index} false\", 1, {unless_text});"));
             places.extend([&when.span, unless.as_ref().map_or(&when.span, |unless| &unless.span)]);
+            if let Some(degree) = degree {
+                lines.push(format!("term(\"{index} degree\", 1, {});", degree.value));
+                places.push(&degree.span);
+            }
         }
         let program = lines.join("\n");
         let scene = format!(

@@ -5,5 +5,6 @@ pub mod captions;
 pub mod import;
 pub mod pictures;
 pub mod scorer;
+pub mod shipped;
 pub mod skill;
 pub mod train;

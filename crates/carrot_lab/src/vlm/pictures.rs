@@ -24,18 +24,28 @@ pub struct Shown {
     pub pictures: Vec<u8>,
     /// One row per picture, one column per caption of the task; `None` is open.
     pub labels: Vec<Vec<Option<bool>>>,
+    /// How true each caption is, from 0 to 1, in the same order; `None` is open.
+    pub degrees: Vec<Vec<Option<f32>>>,
     /// The task's own success at that step.
     pub success: Vec<bool>,
     /// The task's own score at that step.
     pub score: Vec<f32>,
 }
 
+/// A caption, and the nodes that say what is true of it.
+struct Judged {
+    caption: usize,
+    yes: usize,
+    no: usize,
+    degree: Option<usize>,
+}
+
 /// A task that can be shown.
 pub struct Show {
     /// The setup whose reward tells what is true.
     setup: Setup,
-    /// Captions of the task, and the nodes that say whether each is true and whether it is false.
-    captions: Vec<(usize, [usize; 2])>,
+    /// Captions of the task.
+    captions: Vec<Judged>,
 }
 
 impl Show {
@@ -47,15 +57,17 @@ impl Show {
         let setup = captions.setup(task)?;
         let nodes = &setup.graphs[0].nodes;
         let node = |name: String| nodes.iter().position(|node| node.name == name);
-        let find =
-            |index: usize| Some((index, [node(format!("{index} true"))?, node(format!("{index} false"))?]));
+        let find = |caption: usize| {
+            let [yes, no, degree] = ["true", "false", "degree"].map(|part| node(format!("{caption} {part}")));
+            Some(Judged { caption, yes: yes?, no: no?, degree })
+        };
         let captions = captions.of(task).into_iter().filter_map(find).collect();
         Ok(Self { setup, captions })
     }
 
     /// Indices of the task's captions, in the order of the columns of [`Shown::labels`].
     pub fn captions(&self) -> impl Iterator<Item = usize> {
-        self.captions.iter().map(|(index, _)| *index)
+        self.captions.iter().map(|judged| judged.caption)
     }
 
     /// Name of the task.
@@ -133,13 +145,18 @@ impl Show {
             let mut models = RewardModels::new();
             env.finalise_with(|r| ledger.finalise(graphs, &revision, &mut models, &catalog, r))?;
             for (t, row, frame) in looked {
-                let says = |node: usize| ledger.graphs[0].output(t, node)[row] > 0.5;
-                let label = |&(_, [yes, no]): &(usize, [usize; 2])| match (says(yes), says(no)) {
+                let value = |node: usize| ledger.graphs[0].output(t, node)[row];
+                let label = |judged: &Judged| match (value(judged.yes) > 0.5, value(judged.no) > 0.5) {
                     (true, _) => Some(true),
                     (false, true) => Some(false),
                     (false, false) => None,
                 };
+                let degree = |judged: &Judged| match judged.degree {
+                    Some(node) => Some(value(node).clamp(0.0, 1.0)),
+                    None => label(judged).map(|label| f32::from(u8::from(label))),
+                };
                 shown.labels.push(self.captions.iter().map(label).collect());
+                shown.degrees.push(self.captions.iter().map(degree).collect());
                 shown.success.push(env.rollout().success[t * ENVS + row]);
                 shown.score.push(env.rollout().score[t * ENVS + row]);
                 kept.push(frame);

@@ -92,11 +92,11 @@ impl Eyes {
 
     fn ask(&mut self, questions: &[&Question], looks: &[&Look]) -> Result<Vec<f32>, LabError> {
         let seen = self.see(looks)?;
-        let scale = self.vlm.scale();
+        let factors = self.vlm.factors();
         let mut answers = Vec::with_capacity(questions.len() * looks.len());
         for question in questions {
             let words = self.read(&question.prompts())?;
-            answers.extend(seen.iter().map(|seen| question.answer(seen, &words, scale)));
+            answers.extend(seen.iter().map(|seen| question.answer(seen, &words, factors)));
         }
         Ok(answers)
     }

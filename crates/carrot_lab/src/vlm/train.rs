@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use carrot_learn::Device;
-use carrot_learn::vlm::{SmallVlm, Vlm, VlmTrainer};
+pub use carrot_learn::vlm::SmallVlm;
+use carrot_learn::vlm::{Vlm, VlmTrainer};
 use carrot_render::{RenderConfig, Renderer};
 use carrot_sim::{RowKey, Stream};
 use serde::Serialize;
 
 use super::captions::Captions;
 use super::pictures::{Show, Shown};
-use super::skill::{CaptionSkill, skills};
+use super::skill::{TaskSkill, skill};
 use crate::error::LabError;
 
 /// How a model is taught.
@@ -24,6 +25,8 @@ pub struct VlmPlan {
     pub held_out: usize,
     /// Pictures in a step.
     pub batch: usize,
+    /// Size of the model.
+    pub size: SmallVlm,
     /// Highest learning rate; it rises over the first twentieth of the steps and falls by a cosine.
     pub learning_rate: f64,
     /// Seed.
@@ -32,12 +35,10 @@ pub struct VlmPlan {
 
 impl Default for VlmPlan {
     fn default() -> Self {
-        Self { steps: 6_000, pictures: 2_000, held_out: 200, batch: 64, learning_rate: 5e-4, seed: 1 }
+        let size = SmallVlm { image: 64, channels: 32, width: 192, context: 16 };
+        Self { steps: 6_000, pictures: 2_000, held_out: 200, batch: 128, size, learning_rate: 5e-4, seed: 1 }
     }
 }
-
-/// The shipped size: 64 pixels, about 2 million weights.
-pub const SIZE: SmallVlm = SmallVlm { image: 64, patch: 8, width: 160, layers: 4, context: 16 };
 
 /// What training tells while it goes on.
 #[derive(Debug, Clone, Copy)]
@@ -66,9 +67,8 @@ pub fn train_vlm(
     folder: &Path,
     device: Device,
     on: &mut dyn FnMut(VlmProgress<'_>),
-) -> Result<Vec<CaptionSkill>, LabError> {
-    let size = SIZE.image as u32;
-    let mut renderer = Renderer::new(RenderConfig { size, samples: 4 })?;
+) -> Result<Vec<TaskSkill>, LabError> {
+    let mut renderer = Renderer::new(RenderConfig { size: plan.size.image as u32, samples: 4 })?;
     let mut albums = Vec::new();
     for (index, task) in captions.tasks().into_iter().enumerate() {
         let show = Show::new(captions, task)?;
@@ -80,14 +80,14 @@ pub fn train_vlm(
     }
     let texts: Vec<&str> =
         captions.0.iter().flat_map(|c| c.say.iter().chain(&c.ask)).map(String::as_str).collect();
-    let mut trainer = VlmTrainer::new(SIZE, &texts, plan.seed, device)?;
+    let mut trainer = VlmTrainer::new(plan.size, &texts, plan.seed, device)?;
     let sampler = Sampler::new(captions, &albums);
     let (mut sum, mut count) = (0.0, 0);
     for step in 0..plan.steps {
         let batch = sampler.batch(plan, step);
         let rate = plan.learning_rate * schedule(step, plan.steps);
-        let shape = [SIZE.image, SIZE.image];
-        sum += trainer.step((&batch.pictures, shape), &batch.texts, &batch.labels, rate)?;
+        let shape = [plan.size.image; 2];
+        sum += trainer.step((&batch.pictures, shape), &batch.texts, &batch.degrees, rate)?;
         count += 1;
         if count == 100 || step + 1 == plan.steps {
             on(VlmProgress::Step(step + 1, sum / f64::from(count)));
@@ -96,9 +96,7 @@ pub fn train_vlm(
     }
     trainer.save(folder)?;
     let model = Vlm::open(folder, device)?;
-    let skills: Result<Vec<_>, LabError> =
-        albums.iter().map(|album| skills(&model, captions, &album.show, &album.held_out)).collect();
-    Ok(skills?.concat())
+    albums.iter().map(|album| skill(&model, captions, &album.show, &album.held_out)).collect()
 }
 
 /// Share of the highest learning rate.
@@ -115,34 +113,32 @@ fn schedule(step: usize, steps: usize) -> f64 {
 struct Batch<'a> {
     pictures: Vec<u8>,
     texts: Vec<&'a str>,
-    labels: Vec<Option<bool>>,
+    /// How true each text is of each picture.
+    degrees: Vec<Option<f32>>,
 }
 
-/// Draws batches in which each sentence is as often true as false.
+/// Draws batches in which each task is as frequent, and each sentence about it as often true as false.
 struct Sampler<'a> {
     captions: &'a Captions,
     albums: &'a [Album],
-    /// (album, column of its labels) of everything that can be said, with the pictures of which it is true and false.
-    facts: Vec<(usize, [Vec<u32>; 2])>,
-    /// Of each album, what its pictures are labelled by captions of other tasks.
-    elsewhere: Vec<Vec<Option<bool>>>,
+    /// Of each album and each sentence about it, the pictures of which it is false and of which it is true.
+    facts: Vec<Vec<[Vec<u32>; 2]>>,
+    /// Of each album, how true captions of other tasks are of its pictures.
+    elsewhere: Vec<Vec<Option<f32>>>,
 }
 
 impl<'a> Sampler<'a> {
     fn new(captions: &'a Captions, albums: &'a [Album]) -> Self {
-        let mut facts = Vec::new();
-        for (index, album) in albums.iter().enumerate() {
-            for column in 0..album.show.captions().count() {
-                let of = |wanted: bool| {
+        let facts = albums.iter().map(|album| {
+            let sides = |column: usize| {
+                [false, true].map(|wanted| {
                     let labels = (0_u32..).zip(&album.taught.labels);
-                    labels
-                        .filter(|(_, row)| row[column] == Some(wanted))
-                        .map(|(i, _)| i)
-                        .collect::<Vec<u32>>()
-                };
-                facts.push((index, [of(false), of(true)]));
-            }
-        }
+                    labels.filter(|(_, row)| row[column] == Some(wanted)).map(|(i, _)| i).collect()
+                })
+            };
+            (0..album.show.captions().count()).map(sides).collect()
+        });
+        let facts = facts.collect();
         let elsewhere = albums.iter().map(|album| elsewhere(captions, albums, album)).collect();
         Self { captions, albums, facts, elsewhere }
     }
@@ -151,31 +147,32 @@ impl<'a> Sampler<'a> {
         let mut draws = RowKey { seed: plan.seed, env: step as u32, episode: 7 }.rng(Stream::Learner);
         let mut pick = |len: usize| draws.below(len as u32) as usize;
         let texts: Vec<&str> = self.captions.0.iter().map(|c| c.say[pick(c.say.len())].as_str()).collect();
-        let bytes = SIZE.image * SIZE.image * 3;
-        let (mut pictures, mut labels) = (Vec::with_capacity(plan.batch * bytes), Vec::new());
+        let bytes = plan.size.image * plan.size.image * 3;
+        let (mut pictures, mut degrees) = (Vec::with_capacity(plan.batch * bytes), Vec::new());
         while pictures.len() < plan.batch * bytes {
-            let (index, sides) = &self.facts[pick(self.facts.len())];
-            let side = &sides[pick(2)];
+            let index = pick(self.albums.len());
+            let (album, facts) = (&self.albums[index], &self.facts[index]);
+            let side = &facts[pick(facts.len())][pick(2)];
             if side.is_empty() {
                 continue;
             }
-            let (album, picture) = (&self.albums[*index], side[pick(side.len())] as usize);
+            let picture = side[pick(side.len())] as usize;
             pictures.extend_from_slice(&album.taught.pictures[picture * bytes..][..bytes]);
-            let mut row = self.elsewhere[*index].clone();
-            for (caption, label) in album.show.captions().zip(&album.taught.labels[picture]) {
-                row[caption] = *label;
+            let mut row = self.elsewhere[index].clone();
+            for (caption, degree) in album.show.captions().zip(&album.taught.degrees[picture]) {
+                row[caption] = *degree;
             }
-            labels.extend(row);
+            degrees.extend(row);
         }
-        Batch { pictures, texts, labels }
+        Batch { pictures, texts, degrees }
     }
 }
 
-/// Labels of an album's pictures by captions of other tasks: what is said of another family is false, of another task
+/// How true captions of other tasks are of an album's pictures: what is said of another family is false, of another task
 /// of the same family it is open.
-fn elsewhere(captions: &Captions, albums: &[Album], album: &Album) -> Vec<Option<bool>> {
+fn elsewhere(captions: &Captions, albums: &[Album], album: &Album) -> Vec<Option<f32>> {
     let is_kin = |task: &String| {
         albums.iter().any(|other| other.show.task() == task && other.show.family() == album.show.family())
     };
-    captions.0.iter().map(|caption| (!caption.tasks.iter().any(is_kin)).then_some(false)).collect()
+    captions.0.iter().map(|caption| (!caption.tasks.iter().any(is_kin)).then_some(0.0)).collect()
 }

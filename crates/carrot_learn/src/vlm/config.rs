@@ -15,6 +15,8 @@ pub enum Family {
     Clip,
     /// Zhai et al., "Sigmoid loss for language image pre-training" (2023).
     Siglip,
+    /// Our own: reads as SigLIP does, and sees by convolutions, which learn from fewer pictures.
+    Carrot,
 }
 
 /// What stands between the two layers of a block's perceptron.
@@ -64,12 +66,27 @@ pub struct TowersConfig {
     /// The one that ends a text, and that a text is filled up with.
     pub end: usize,
     /// The tower that sees.
-    pub vision: Stack,
+    pub vision: Sight,
     /// Side of its pictures in pixels.
     pub image: usize,
-    /// Side of a patch in pixels.
-    pub patch: usize,
 }
+
+/// How a tower sees.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Sight {
+    /// A transformer over patches.
+    Patches {
+        /// Its blocks.
+        stack: Stack,
+        /// Side of a patch in pixels.
+        patch: usize,
+    },
+    /// Convolutions, each of which halves the side: channels that they put out.
+    Convolutions([usize; CONVOLUTIONS]),
+}
+
+/// Convolutions of our own models.
+pub(crate) const CONVOLUTIONS: usize = 4;
 
 /// `config.json`, with the defaults of `CLIPConfig` and `SiglipConfig`.
 #[derive(Deserialize)]
@@ -99,6 +116,7 @@ struct Part {
     patch_size: Option<usize>,
     num_channels: Option<usize>,
     vision_use_head: Option<bool>,
+    channels: Option<[usize; CONVOLUTIONS]>,
 }
 
 impl TowersConfig {
@@ -113,20 +131,28 @@ impl TowersConfig {
         let clip = file.model_type == Family::Clip;
         let text_stack = text.stack(clip, [512, 2048, 12, 8], [768, 3072, 12, 12]);
         let vision_stack = vision.stack(clip, [768, 3072, 12, 12], [768, 3072, 12, 12]);
+        let sight = match (file.model_type, vision.channels) {
+            (Family::Carrot, Some(channels)) => Sight::Convolutions(channels),
+            (Family::Carrot, None) => return Err(VlmError::file(path, "`vision_config` has no `channels`")),
+            _ => {
+                let patch = vision.patch_size.unwrap_or(if clip { 32 } else { 16 });
+                Sight::Patches { stack: vision_stack, patch }
+            }
+        };
         let found = Self {
             family: file.model_type,
             embedding: match file.model_type {
                 Family::Clip => file.projection_dim.unwrap_or(512),
                 // The picture's embedding is as wide as its tower; the text's is projected to that.
                 Family::Siglip => vision_stack.width,
+                Family::Carrot => text_stack.width,
             },
             text: text_stack,
             vocabulary: text.vocab_size.unwrap_or(if clip { 49_408 } else { 32_000 }),
             context: text.max_position_embeddings.unwrap_or(if clip { 77 } else { 64 }),
             end: text.eos_token_id.unwrap_or(if clip { 49_407 } else { 1 }),
-            vision: vision_stack,
+            vision: sight,
             image: vision.image_size.unwrap_or(224),
-            patch: vision.patch_size.unwrap_or(if clip { 32 } else { 16 }),
         };
         let channels = vision.num_channels.unwrap_or(3);
         let refuse = |message: String| Err(VlmError::file(path, message));
@@ -154,12 +180,18 @@ impl TowersConfig {
                 "layer_norm_eps": stack.eps,
             })
         };
-        let (mut text, mut vision) = (stack(&self.text), stack(&self.vision));
+        let mut text = stack(&self.text);
+        let mut vision = match &self.vision {
+            Sight::Patches { stack: own, .. } => stack(own),
+            Sight::Convolutions(channels) => json!({"channels": channels}),
+        };
         text["vocab_size"] = json!(self.vocabulary);
         text["max_position_embeddings"] = json!(self.context);
         text["eos_token_id"] = json!(self.end);
         vision["image_size"] = json!(self.image);
-        vision["patch_size"] = json!(self.patch);
+        if let Sight::Patches { patch, .. } = self.vision {
+            vision["patch_size"] = json!(patch);
+        }
         let all = json!({
             "model_type": self.family,
             "projection_dim": self.embedding,
@@ -184,18 +216,22 @@ impl TowersConfig {
                 .or((!(stack.eps > 0.0 && stack.eps < 1.0))
                     .then(|| format!("`layer_norm_eps` is {}, expected a small positive number", stack.eps)))
         };
+        let sight = match &self.vision {
+            Sight::Patches { stack: own, patch } => {
+                stack(own).or(whole("patch_size", *patch, self.image.max(1)))
+            }
+            Sight::Convolutions(channels) => {
+                let least = 1 << CONVOLUTIONS;
+                let small = (self.image < least).then(|| format!("`image_size` is less than {least}"));
+                channels.iter().find_map(|&own| whole("channels", own, 1 << 12)).or(small)
+            }
+        };
         stack(&self.text)
-            .or(stack(&self.vision))
+            .or(sight)
             .or(whole("projection_dim", self.embedding, 1 << 14))
             .or(whole("vocab_size", self.vocabulary, 1 << 20))
             .or(whole("max_position_embeddings", self.context, 1 << 14))
             .or(whole("image_size", self.image, 1 << 12))
-            .or(whole("patch_size", self.patch, self.image.max(1)))
-    }
-
-    /// Patches along a side of a picture.
-    pub(crate) fn grid(&self) -> usize {
-        self.image / self.patch
     }
 }
 

@@ -4,6 +4,7 @@
 //! `tokenizer.json` and, where there is one, `preprocessor_config.json`. Nothing is downloaded.
 
 mod config;
+mod convolutions;
 mod error;
 mod pixels;
 mod towers;
@@ -21,7 +22,7 @@ use crate::device::use_threads;
 use crate::params::{ParamSpec, Params};
 use crate::views::{View, read_f32};
 use crate::{Device, LearnError};
-pub use config::{Family, Gelu, Stack, TowersConfig};
+pub use config::{Family, Gelu, Sight, Stack, TowersConfig};
 pub use error::VlmError;
 use pixels::Preparation;
 use towers::Towers;
@@ -176,9 +177,9 @@ impl Vlm {
         }
     }
 
-    /// What the model multiplies similarities with.
-    pub fn scale(&self) -> f32 {
-        self.logit[0]
+    /// What makes a similarity the logit of a fit: scale and bias.
+    pub fn factors(&self) -> [f32; 2] {
+        self.logit
     }
 
     /// What the model was taught to say of a similarity: the logit of a pair's fitting.

@@ -34,7 +34,7 @@ impl Preparation {
             Family::Clip => {
                 ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_6, 0.275_777_1])
             }
-            Family::Siglip => ([0.5; 3], [0.5; 3]),
+            Family::Siglip | Family::Carrot => ([0.5; 3], [0.5; 3]),
         };
         Self { side, crop: family == Family::Clip, mean, std }
     }

@@ -4,7 +4,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::config::{Family, TowersConfig};
+use super::config::{Family, Sight, Stack, TowersConfig};
+use super::convolutions::ConvolutionTower;
 use super::transformer::{Encoder, Norm, Perceptron, attend, linear};
 use crate::LearnError;
 use crate::layers::{Start, push_linear};
@@ -15,7 +16,7 @@ use crate::params::{Init, ParamSpec, Params};
 pub(crate) struct Towers {
     config: TowersConfig,
     text: TextTower,
-    vision: VisionTower,
+    vision: Eye,
     scale: usize,
 }
 
@@ -30,7 +31,15 @@ struct TextTower {
 }
 
 #[derive(Debug)]
+enum Eye {
+    Patches(VisionTower),
+    Convolutions(ConvolutionTower),
+}
+
+#[derive(Debug)]
 struct VisionTower {
+    stack: Stack,
+    patch: i64,
     /// CLIP's own patch, beside those of the picture.
     class: Option<usize>,
     patches: usize,
@@ -66,10 +75,15 @@ impl Towers {
     pub(crate) fn new(config: TowersConfig) -> (Self, Vec<ParamSpec>) {
         let specs = &mut Vec::new();
         let text = TextTower::new(specs, &config);
-        let vision = VisionTower::new(specs, &config);
+        let vision = match config.vision {
+            Sight::Patches { stack, patch } => Eye::Patches(VisionTower::new(specs, &config, stack, patch)),
+            Sight::Convolutions(channels) => {
+                Eye::Convolutions(ConvolutionTower::new(specs, channels, config.image, config.embedding))
+            }
+        };
         let scale = specs.len();
         for (name, value) in [("logit_scale", 2.659_26), ("logit_bias", -10.0)] {
-            if name == "logit_scale" || config.family == Family::Siglip {
+            if name == "logit_scale" || config.family != Family::Clip {
                 // One number, published by some as a scalar and by others as a list of one.
                 specs.push(ParamSpec { name: name.into(), shape: vec![1], init: Init::Constant(value) });
             }
@@ -79,7 +93,10 @@ impl Towers {
 
     /// Pictures `[B, 3, S, S]`, normalised, to unit embeddings `[B, E]`.
     pub(crate) fn see(&self, params: &Params, pixels: &Tensor) -> Result<Tensor, LearnError> {
-        unit(&self.vision.forward(params, &self.config, pixels)?)
+        unit(&match &self.vision {
+            Eye::Patches(tower) => tower.forward(params, pixels)?,
+            Eye::Convolutions(tower) => tower.forward(params, pixels)?,
+        })
     }
 
     /// Texts `[B, L]` of tokens to unit embeddings `[B, E]`.
@@ -89,7 +106,7 @@ impl Towers {
 
     /// What similarities are multiplied with and what is added, `(scale, bias)`.
     pub(crate) fn logit_factors(&self, params: &Params) -> Result<(Tensor, Option<Tensor>), LearnError> {
-        let bias = (self.config.family == Family::Siglip).then(|| params.get(self.scale + 1).shallow_clone());
+        let bias = (self.config.family != Family::Clip).then(|| params.get(self.scale + 1).shallow_clone());
         Ok((params.get(self.scale).f_exp()?, bias))
     }
 
@@ -123,7 +140,7 @@ impl TextTower {
         let bound = 1.0 / (stack.width as f32).sqrt();
         let projection = match config.family {
             Family::Clip => push(specs, "text_projection.weight", &[config.embedding, stack.width], bound),
-            Family::Siglip => {
+            Family::Siglip | Family::Carrot => {
                 push_linear(specs, "text_model.head", stack.width, config.embedding, Start::Even)
             }
         };
@@ -142,7 +159,7 @@ impl TextTower {
                     x.f_gather(1, &at.f_expand([rows, 1, x.size()[2]], false)?, false)?.f_squeeze_dim(1)?;
                 Ok(x.f_linear(params.get(self.projection), None::<&Tensor>)?)
             }
-            Family::Siglip => linear(params, self.projection, &x.f_select(1, len - 1)?),
+            Family::Siglip | Family::Carrot => linear(params, self.projection, &x.f_select(1, len - 1)?),
         }
     }
 
@@ -157,9 +174,8 @@ impl TextTower {
 }
 
 impl VisionTower {
-    fn new(specs: &mut Vec<ParamSpec>, config: &TowersConfig) -> Self {
-        let (stack, clip) = (&config.vision, config.family == Family::Clip);
-        let (width, patch) = (stack.width, config.patch);
+    fn new(specs: &mut Vec<ParamSpec>, config: &TowersConfig, stack: Stack, patch: usize) -> Self {
+        let (width, clip, grid) = (stack.width, config.family == Family::Clip, config.image / patch);
         let embeddings = "vision_model.embeddings";
         let class = clip
             .then(|| push(specs, &format!("{embeddings}.class_embedding"), &[width], embedding_bound(width)));
@@ -169,12 +185,12 @@ impl VisionTower {
         if !clip {
             push(specs, &format!("{embeddings}.patch_embedding.bias"), &[width], fan);
         }
-        let places = config.grid() * config.grid() + usize::from(clip);
+        let places = grid * grid + usize::from(clip);
         let positions = format!("{embeddings}.position_embedding.weight");
         let positions = push(specs, &positions, &[places, width], embedding_bound(width));
         // The name is misspelt in every model that is published.
         let first_norm = clip.then(|| Norm::new(specs, "vision_model.pre_layrnorm", width, stack.eps));
-        let encoder = Encoder::new(specs, "vision_model", stack, false);
+        let encoder = Encoder::new(specs, "vision_model", &stack, false);
         let norm = Norm::new(specs, "vision_model.post_layernorm", width, stack.eps);
         let bound = 1.0 / (width as f32).sqrt();
         let pool = if clip {
@@ -188,14 +204,14 @@ impl VisionTower {
             push(specs, &format!("{head}.attention.in_proj_bias"), &[3 * width], bound);
             let out = push_linear(specs, &format!("{head}.attention.out_proj"), width, width, Start::Even);
             let norm = Norm::new(specs, &format!("{head}.layernorm"), width, stack.eps);
-            let perceptron = Perceptron::new(specs, &format!("{head}.mlp"), stack);
+            let perceptron = Perceptron::new(specs, &format!("{head}.mlp"), &stack);
             Pool::Probe { probe, into, out, norm, perceptron }
         };
-        Self { class, patches, positions, first_norm, encoder, norm, pool }
+        Self { stack, patch: patch as i64, class, patches, positions, first_norm, encoder, norm, pool }
     }
 
-    fn forward(&self, params: &Params, config: &TowersConfig, pixels: &Tensor) -> Result<Tensor, LearnError> {
-        let (rows, width, patch) = (pixels.size()[0], config.vision.width as i64, config.patch as i64);
+    fn forward(&self, params: &Params, pixels: &Tensor) -> Result<Tensor, LearnError> {
+        let (rows, width, patch) = (pixels.size()[0], self.stack.width as i64, self.patch);
         let bias = self.class.is_none().then(|| params.get(self.patches + 1));
         let patches = pixels.f_conv2d(params.get(self.patches), bias, [patch, patch], [0, 0], [1, 1], 1)?;
         let mut x = patches.f_flatten(2, -1)?.f_transpose(1, 2)?;
@@ -221,7 +237,7 @@ impl VisionTower {
                     x.f_linear(&weight, Some(&params.get(*into + 1).f_narrow(0, i * width, width)?))
                 };
                 let (q, k, v) = (part(&probe, 0)?, part(&x, 1)?, part(&x, 2)?);
-                let seen = linear(params, *out, &attend(&q, &k, &v, config.vision.heads, false)?)?;
+                let seen = linear(params, *out, &attend(&q, &k, &v, self.stack.heads, false)?)?;
                 let more = perceptron.forward(params, &norm.forward(params, &seen)?)?;
                 Ok(seen.f_add(&more)?.f_select(1, 0)?)
             }

@@ -2,16 +2,17 @@
 //!
 //! # Source
 //! Zhai et al., "Sigmoid loss for language image pre-training" (2023), equation 1. What differs: a sentence may be
-//! true of many pictures of a batch, so each pair has a label of its own, or none where it is open, and the true
-//! and the false pairs weigh the same together.
+//! true of many pictures of a batch, and more or less so: each pair has a degree of its own, or none where it is
+//! open, and truth and falsehood weigh the same over a batch.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::json;
-use tch::Kind;
+use tch::{Kind, Tensor};
 
-use super::config::{Family, Gelu, Stack, TowersConfig};
+use super::config::{Family, Gelu, Sight, Stack, TowersConfig};
 use super::pixels::Preparation;
 use super::towers::Towers;
 use super::words::Words;
@@ -23,16 +24,14 @@ use crate::params::Params;
 use crate::views::View;
 
 /// Size of a small model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SmallVlm {
     /// Side of its pictures in pixels.
     pub image: usize,
-    /// Side of a patch in pixels.
-    pub patch: usize,
-    /// Width of both towers and of the embeddings.
+    /// Channels of its first convolution; each of the others has twice as many as the one before.
+    pub channels: usize,
+    /// Width of the tower that reads and of the embeddings, a multiple of 32.
     pub width: usize,
-    /// Blocks of the tower that sees.
-    pub layers: usize,
     /// Most words in a text.
     pub context: usize,
 }
@@ -58,24 +57,22 @@ impl VlmTrainer {
     pub fn new(size: SmallVlm, texts: &[&str], seed: u64, device: Device) -> Result<Self, VlmError> {
         let vocabulary: BTreeSet<String> = texts.iter().flat_map(|text| words_of(text)).collect();
         let tokenizer = tokenizer(&vocabulary);
-        let stack = |layers| Stack {
-            width: size.width,
-            inner: 4 * size.width,
-            layers,
-            heads: (size.width / 32).max(1),
-            activation: Gelu::Tanh,
-            eps: 1e-6,
-        };
         let config = TowersConfig {
-            family: Family::Siglip,
+            family: Family::Carrot,
             embedding: size.width,
-            text: stack(2),
+            text: Stack {
+                width: size.width,
+                inner: 4 * size.width,
+                layers: 2,
+                heads: (size.width / 32).max(1),
+                activation: Gelu::Tanh,
+                eps: 1e-6,
+            },
             vocabulary: vocabulary.len() + SPECIAL.len(),
             context: size.context,
             end: 1,
-            vision: stack(size.layers),
+            vision: Sight::Convolutions([1, 2, 4, 8].map(|factor| factor * size.channels)),
             image: size.image,
-            patch: size.patch,
         };
         let (config_path, tokenizer_path) = (Path::new("config.json"), Path::new("tokenizer.json"));
         let config = TowersConfig::parse(config_path, &config.text())?;
@@ -97,8 +94,8 @@ impl VlmTrainer {
         Ok(Self { vlm, adam, tokenizer })
     }
 
-    /// One step on pictures `[B, H, W, 3]` and texts; `labels`, `[B, T]`, says of each pair whether the text is true
-    /// of the picture, or nothing. Gives the loss.
+    /// One step on pictures `[B, H, W, 3]` and texts; `degrees`, `[B, T]`, says of each pair how true the text is of the
+    /// picture, from 0 to 1, or nothing. Gives the loss.
     ///
     /// # Errors
     /// When a buffer does not fit or libtorch refuses.
@@ -106,11 +103,11 @@ impl VlmTrainer {
         &mut self,
         (pictures, [height, width]): (&[u8], [usize; 2]),
         texts: &[&str],
-        labels: &[Option<bool>],
+        degrees: &[Option<f32>],
         learning_rate: f64,
     ) -> Result<f64, VlmError> {
         use_threads(1);
-        let (vlm, count) = (&mut self.vlm, labels.len() / texts.len().max(1));
+        let (vlm, count) = (&mut self.vlm, degrees.len() / texts.len().max(1));
         let pixels = vlm.preparation.apply(pictures, [count, height, width], vlm.device)?;
         let (tokens, len) = vlm.words.read(texts)?;
         let tokens = View::i64(&tokens, &[texts.len() as i64, len as i64])?.copied(vlm.device)?;
@@ -122,11 +119,12 @@ impl VlmTrainer {
             logits = logits.f_add(&bias)?;
         }
         let shape = [count as i64, texts.len() as i64];
-        let (signs, shares) = balanced(labels);
-        let (signs, shares) =
-            (View::f32(&signs, &shape)?.copied(vlm.device)?, View::f32(&shares, &shape)?.copied(vlm.device)?);
-        let losses = logits.f_mul(&signs)?.f_log_sigmoid()?.f_mul(&shares)?;
-        let loss = losses.f_sum(Kind::Float)?.f_neg()?;
+        let (yes, no) = balanced(degrees);
+        let part = |weights: &[f32], logits: &Tensor| -> Result<Tensor, VlmError> {
+            let weights = View::f32(weights, &shape)?.copied(vlm.device)?;
+            Ok(logits.f_log_sigmoid()?.f_mul(&weights)?.f_sum(Kind::Float)?)
+        };
+        let loss = part(&yes, &logits)?.f_add(&part(&no, &logits.f_neg()?)?)?.f_neg()?;
         let mut gradient = vlm.params.gradient(&loss)?;
         let norm = gradient.f_norm()?.f_double_value(&[])?;
         if norm.is_finite() {
@@ -163,16 +161,14 @@ impl VlmTrainer {
     }
 }
 
-/// Signs and shares of pairs: the true ones weigh one half together, the false ones the other.
-fn balanced(labels: &[Option<bool>]) -> (Vec<f32>, Vec<f32>) {
-    let count = |wanted| labels.iter().filter(|label| **label == Some(wanted)).count().max(1) as f32;
-    let (yes, no) = (0.5 / count(true), 0.5 / count(false));
-    let pair = |label: &Option<bool>| match label {
-        Some(true) => (1.0, yes),
-        Some(false) => (-1.0, no),
-        None => (1.0, 0.0),
+/// Weights of pairs as true ones and as false ones; each side weighs one half.
+fn balanced(degrees: &[Option<f32>]) -> (Vec<f32>, Vec<f32>) {
+    let known = || degrees.iter().flatten();
+    let (yes, no): (f32, f32) = (known().sum(), known().map(|degree| 1.0 - degree).sum());
+    let weigh = |degree: &Option<f32>| {
+        degree.map_or((0.0, 0.0), |degree| (0.5 * degree / yes.max(1.0), 0.5 * (1.0 - degree) / no.max(1.0)))
     };
-    labels.iter().map(pair).unzip()
+    degrees.iter().map(weigh).unzip()
 }
 
 /// Tokens that are no words.
@@ -239,14 +235,14 @@ mod tests {
     fn it_learns_what_is_true_and_opens_again() {
         let mut draws = RowKey { seed: 2, env: 0, episode: 0 }.rng(Stream::Script);
         let mut rng = || draws.below(1 << 20);
-        let size = SmallVlm { image: SIDE, patch: 8, width: 32, layers: 2, context: 8 };
+        let size = SmallVlm { image: SIDE, channels: 8, width: 32, context: 8 };
         let mut trainer = VlmTrainer::new(size, &TEXTS, 1, Device::Cpu).unwrap();
         for _ in 0..300 {
             let (mut pictures, mut labels) = (Vec::new(), Vec::new());
             for _ in 0..32 {
                 let (picture, own) = scene(&mut rng);
                 pictures.extend(picture);
-                labels.extend(own);
+                labels.extend(own.map(|label| label.map(|label| f32::from(u8::from(label)))));
             }
             let loss = trainer.step((&pictures, [SIDE, SIDE]), &TEXTS, &labels, 5e-4).unwrap();
             assert!(loss.is_finite());

@@ -55,7 +55,7 @@ impl Words {
             rows.push(ids);
         }
         let longest = rows.iter().map(Vec::len).max().unwrap_or(0).max(1);
-        let width = if self.config.family == Family::Siglip { most } else { longest };
+        let width = if self.config.family != Family::Clip { most } else { longest };
         rows.iter_mut().for_each(|row| row.resize(width, self.padding));
         Ok((rows.concat(), width))
     }

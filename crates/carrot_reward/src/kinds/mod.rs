@@ -26,7 +26,7 @@ pub use threshold::Threshold;
 pub use time_penalty::TimePenalty;
 pub use tolerance::{Sigmoid, Tolerance};
 pub use truth::{Truth, TruthSource};
-pub use vlm::Vlm;
+pub use vlm::{SHIPPED, Vlm};
 
 use crate::kind::KindRegistry;
 

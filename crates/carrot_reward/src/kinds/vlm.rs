@@ -6,6 +6,9 @@ use carrot_scene::{NodeRef, Reader};
 use crate::kind::{Kind, RuleDoc, Scope, SignalRef, Transition};
 use crate::question::{Asked, Form, Frames, Question};
 
+/// Name of the image-text model that comes with Carrot, which every run offers.
+pub const SHIPPED: &str = "shipped";
+
 /// Most prompts of one term.
 const MOST_PROMPTS: usize = 64;
 
@@ -30,13 +33,20 @@ impl Kind for Vlm {
             ("baseline", "what the picture shows anyway, none unless given"),
             ("alpha", "strength of the projection, 0 to 1, 0.5 unless given"),
             ("others", "descriptions that the goal is told from"),
-            ("threshold", "pay 1 where the chance among `others` reaches it, else 0"),
+            (
+                "threshold",
+                "pay 1 where the chance of the goal reaches it, else 0: among `others`, or the model's own without them, \
+                 which models that were taught with a sigmoid have (SigLIP, Carrot's)",
+            ),
             ("from", "a description of where the way to the goal begins"),
             (
                 "frames",
                 "Every(k) steps and the last, Last, or Best(k): the best of every k, paid at the end; Every(1)",
             ),
-            ("model", "name of an image-text model that the run offers"),
+            (
+                "model",
+                "name of an image-text model that the run offers; the one that comes with Carrot without it",
+            ),
         ],
         misleads: "A model answers for all that a picture has in common with words, seen or imagined: an agent finds \
                    poses that look right from the camera and are wrong, or that the model has never seen. Compare with \
@@ -54,8 +64,11 @@ impl Kind for Vlm {
             reader.refuse("frames", "pictures are taken every 1 step or more", "write `Every(4)` or `Last`");
             return None;
         }
-        let help = "give its folder with `--model NAME=FOLDER`; `carrot vlm train --help` makes a small one";
-        let model = scope.model(reader, "model", "image-text model", help)?;
+        let help = "give its folder with `--model NAME=FOLDER`, or leave `model` out for the one that comes with Carrot";
+        let model = match reader.optional("model", SHIPPED.to_string()) {
+            name if name == SHIPPED => name,
+            _ => scope.model(reader, "model", "image-text model", help)?,
+        };
         let question = Question { goal: goal?, form: form? };
         if question.prompts().len() > MOST_PROMPTS {
             let message = format!("a term asks at most {MOST_PROMPTS} prompts");
@@ -109,13 +122,22 @@ fn read_form(reader: &mut Reader<'_>) -> Option<Form> {
         reader.refuse(second, message, "use two terms");
         return None;
     }
-    for (field, with) in [("alpha", "baseline"), ("threshold", "others")] {
-        if reader.has(field) && !given.contains(&with) {
-            reader.refuse(field, format!("`{field}` goes with `{with}`"), format!("give `{with}` as well"));
-            return None;
-        }
+    if reader.has("alpha") && !given.contains(&"baseline") {
+        reader.refuse("alpha", "`alpha` goes with `baseline`", "give `baseline` as well");
+        return None;
+    }
+    if reader.has("threshold")
+        && let Some(with) = given.iter().find(|field| **field != "others")
+    {
+        let message = format!("`threshold` does not go with `{with}`");
+        reader.refuse("threshold", message, "leave one of them out");
+        return None;
     }
     Some(match given.first() {
+        None if reader.has("threshold") => {
+            let threshold = reader.required_in("threshold", 0.0..=1.0)?;
+            Form::Success { others: Vec::new(), threshold }
+        }
         None => Form::Likeness,
         Some(&"baseline") => Form::Baseline {
             baseline: reader.required("baseline")?,
