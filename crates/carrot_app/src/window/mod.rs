@@ -27,6 +27,7 @@ use bevy_egui::{
 
 use crate::desk::Desk;
 use crate::launch::WindowSpec;
+use crate::session::Session;
 use crate::{layout, theme};
 
 /// Time in a frame for stepping envs, so that the window stays smooth.
@@ -53,7 +54,13 @@ pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sy
     let way = match (&desk.opening, &desk.scene_path) {
         _ if spec.tour.is_none() => tour::Way::Gallery,
         (Some(scenario), _) => tour::Way::Scenario(scenario.path().into()),
-        (None, Some(scene)) => tour::Way::Scene(scene.clone()),
+        (None, Some(scene)) => {
+            let people = |session: &Session| {
+                session.setup().preferences.as_ref().is_some_and(|config| config.asks_people())
+            };
+            let asks = |session: &Session| [people(session), !session.asking().is_empty()];
+            tour::Way::Scene(scene.clone(), desk.session.as_ref().map(asks).unwrap_or_default())
+        }
         (None, None) => {
             let mut models = desk.places.models.iter();
             tour::Way::Families(models.find(|(_, path)| path.is_dir()).map(|(name, _)| name.clone()))

@@ -105,7 +105,7 @@ mod tests {
         let mut world = World::new();
         world.init_resource::<Messages<AppExit>>();
         world.insert_non_send(Desk::new(crate::desk::Places::default()));
-        let mut error = |world: &mut World, ty: ErrorType, description: &str| {
+        let error = |world: &mut World, ty: ErrorType, description: &str| {
             let error = RenderError { ty, description: description.into(), source: None };
             answer(&error, world, &mut World::new())
         };

@@ -31,8 +31,8 @@ pub(super) enum Way {
     Families(Option<String>),
     /// Every scene, without panels.
     Gallery,
-    /// One scene.
-    Scene(PathBuf),
+    /// One scene; whether its trainings ask people, and whether its reward asks about pictures.
+    Scene(PathBuf, [bool; 2]),
     /// One scenario.
     Scenario(PathBuf),
 }
@@ -87,7 +87,11 @@ impl Tour {
                 beats.extend(asks.into_iter().flatten().flat_map(|scene| words(&scene)));
             }
             Way::Gallery => beats.extend([Beat::Press(KeyCode::F5, Key::F5), Beat::EveryScene]),
-            Way::Scene(path) => beats.extend(stops(path, false)),
+            Way::Scene(path, [people, pictures]) => {
+                beats.extend(stops(path, false));
+                beats.extend(pictures.then(|| words(path)).into_iter().flatten());
+                beats.extend(people.then(|| labels(path)).into_iter().flatten());
+            }
             Way::Scenario(path) => beats.extend(scenario(path, 0)),
         }
         Self { folder, beats, wait: 0, release: None, shots: 0, waits_for_picture: false }

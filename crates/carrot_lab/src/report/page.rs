@@ -12,7 +12,7 @@ use super::{
     reward_plots::{Group, TermsPlot, joint_plot, max_step, return_plot, score_plot, terms_plot},
     summary::{SCORE, SUCCESS, groups, number_text, share_text, sized_share_text, sized_text, spread_text},
     words::Words,
-    words_page::{self, WordsView},
+    words_page,
 };
 
 /// The name ends in `.html`: this is what makes minijinja escape.
@@ -36,7 +36,7 @@ struct TaskView<'a> {
     score_svg: String,
     success_svg: String,
     rewards: Vec<RewardView<'a>>,
-    words: Vec<WordsView>,
+    words: String,
 }
 
 #[derive(Serialize)]
@@ -134,7 +134,6 @@ pub fn render_html(
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_template(TEMPLATE, include_str!("template.html"))?;
-    environment.add_template("words.html", include_str!("words.html"))?;
     Ok(environment.get_template(TEMPLATE)?.render(Serde(page))?)
 }
 
@@ -158,11 +157,7 @@ fn task_view<'a>(
         score_svg: joint_plot(&drawn, SCORE, "score (truth)", max_step)?,
         success_svg: joint_plot(&drawn, SUCCESS, "success rate", max_step)?,
         rewards: rewards?,
-        words: words
-            .iter()
-            .filter(|words| words.task == task.task)
-            .map(words_page::view)
-            .collect::<Result<_, _>>()?,
+        words: words_page::part(words.iter().filter(|words| words.task == task.task))?,
     })
 }
 

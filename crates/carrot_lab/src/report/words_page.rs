@@ -1,15 +1,23 @@
 //! What a run asks about pictures, as part of the page: frames, answers beside the truth, and worst disagreements.
 
+use minijinja::{Environment, syntax::SyntaxConfig, value::Serde};
 use serde::Serialize;
 
 use super::ReportError;
 use super::plots::{Colour, Layer, Panel, Scale, Shape};
 use super::words::{Moment, TermWords, Words};
 
-/// A run's words.
+/// The name ends in `.html`: this is what makes minijinja escape.
+const TEMPLATE: &str = "words.html";
+
 #[derive(Serialize)]
-pub(super) struct WordsView {
-    reward: String,
+struct PartView<'a> {
+    runs: Vec<WordsView<'a>>,
+}
+
+#[derive(Serialize)]
+struct WordsView<'a> {
+    reward: &'a str,
     seed: u64,
     terms: Vec<TermView>,
 }
@@ -24,9 +32,13 @@ struct TermView {
     rank: String,
     answer_svg: String,
     score_svg: String,
-    episode: Vec<FrameView>,
-    overvalued: Vec<FrameView>,
-    undervalued: Vec<FrameView>,
+    groups: Vec<GroupView>,
+}
+
+#[derive(Serialize)]
+struct GroupView {
+    title: &'static str,
+    frames: Vec<FrameView>,
 }
 
 #[derive(Serialize)]
@@ -37,21 +49,33 @@ struct FrameView {
     score: String,
 }
 
-/// The part of the page about a run.
+/// The part of a task's section that shows what its runs ask; empty where none does.
 ///
 /// # Errors
-/// [`ReportError::Plot`].
-pub(super) fn view(words: &Words) -> Result<WordsView, ReportError> {
-    Ok(WordsView {
-        reward: words.reward.clone(),
-        seed: words.seed,
-        terms: words.terms.iter().map(term).collect::<Result<_, _>>()?,
-    })
+/// [`ReportError::Plot`], [`ReportError::Page`].
+pub(super) fn part<'a>(words: impl Iterator<Item = &'a Words>) -> Result<String, ReportError> {
+    let view = |words: &'a Words| -> Result<WordsView<'a>, ReportError> {
+        let terms = words.terms.iter().map(term).collect::<Result<_, _>>()?;
+        Ok(WordsView { reward: &words.reward, seed: words.seed, terms })
+    };
+    let part = PartView { runs: words.map(view).collect::<Result<_, _>>()? };
+    let mut environment = Environment::new();
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_template(TEMPLATE, include_str!("words.html"))?;
+    Ok(environment.get_template(TEMPLATE)?.render(Serde(part))?)
 }
 
 fn term(term: &TermWords) -> Result<TermView, ReportError> {
     let known = |value: Option<f64>| value.map_or("not known".into(), |value| format!("{value:.2}"));
-    let frames = |moments: &[Moment]| moments.iter().filter_map(frame).collect();
+    let group = |(title, moments): (&'static str, &Vec<Moment>)| GroupView {
+        title,
+        frames: moments.iter().filter_map(frame).collect(),
+    };
+    let groups = [
+        ("Frames of that episode", &term.episode),
+        ("Valued far above the truth", &term.overvalued),
+        ("Valued far below the truth", &term.undervalued),
+    ];
     let plot = |y_label, scale, colour, value: fn(&Moment) -> f32| {
         let points = term.episode.iter().map(|own| (f64::from(own.step), f64::from(value(own)))).collect();
         let layers = vec![Layer { colour, opacity: 1.0, shape: Shape::Line { points, width: 2.0 } }];
@@ -67,9 +91,7 @@ fn term(term: &TermWords) -> Result<TermView, ReportError> {
         rank: known(term.rank),
         answer_svg: plot("answer", Scale::Fitted, Colour::Series(0), |own| own.answer)?,
         score_svg: plot("score (truth)", Scale::Unit, Colour::Series(2), |own| own.score)?,
-        episode: frames(&term.episode),
-        overvalued: frames(&term.overvalued),
-        undervalued: frames(&term.undervalued),
+        groups: groups.map(group).into(),
     })
 }
 
@@ -134,9 +156,18 @@ mod tests {
             ..TermWords::default()
         };
         let view = term(&own).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!((view.episode.len(), view.auc.as_str(), view.rank.as_str()), (1, "0.88", "not known"));
-        assert!(view.episode[0].source.starts_with("data:image/png;base64,iVBORw0KGgo"));
+        assert_eq!(
+            (view.groups[0].frames.len(), view.auc.as_str(), view.rank.as_str()),
+            (1, "0.88", "not known")
+        );
+        assert!(view.groups[0].frames[0].source.starts_with("data:image/png;base64,iVBORw0KGgo"));
         assert!(view.answer_svg.contains("<svg"));
+        let words = Words { reward: "own <1>".into(), terms: vec![own], ..Words::default() };
+        let page = part([&words].into_iter()).unwrap_or_else(|error| panic!("{error}"));
+        assert!(page.contains("own &lt;1&gt;") && page.contains("AUC with success <b>0.88</b>"), "{page}");
+        assert_eq!(page.matches("<img").count(), 1);
+        assert!(page.contains("far above") && page.contains("none"));
+        assert_eq!(part(std::iter::empty()).unwrap_or_else(|error| panic!("{error}")), "");
         let torn = Moment { picture: Some(Picture { size: 2, rgb: vec![0; 5] }), ..seen(1, None) };
         assert!(frame(&torn).is_none());
     }
