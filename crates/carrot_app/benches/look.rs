@@ -22,7 +22,8 @@ fn main() {
     );
     for scene in ["cart_pole", "door_key_8x8", "pick_place"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenes");
-        let mut session = Session::open_file(&folder.join(scene).with_extension("ron")).unwrap();
+        let mut session =
+            Session::open_file(&folder.join(scene).with_extension("ron"), &ModelFiles::new()).unwrap();
         session.set_driver(Driver::Random);
         (0..KEPT_STEPS).for_each(|_| session.step().unwrap());
         let [one, wall] = [1, 16].map(|wall| {

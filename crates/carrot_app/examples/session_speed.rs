@@ -24,7 +24,7 @@ fn main() {
         "task", "step ms", "scrub max ms", "edit max ms", "kept MiB"
     );
     for scene in scenes {
-        let mut session = Session::open_file(&scene).unwrap();
+        let mut session = Session::open_file(&scene, &ModelFiles::new()).unwrap();
         session.set_driver(Driver::Random);
         let began = Instant::now();
         let mut steps = 0;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use carrot_lab::preference::Says;
+
 use crate::session::RewardEdit;
 use crate::session::scenario::Spot;
 
@@ -19,12 +21,14 @@ pub enum Tab {
     Batch,
     /// Learning curves of runs.
     Learning,
+    /// What image-text models see and say, where a term asks them.
+    Words,
 }
 
 impl Tab {
     /// All of them, in order.
-    pub const ALL: [Self; 5] =
-        [Self::Contributions, Self::Signals, Self::Episodes, Self::Batch, Self::Learning];
+    pub const ALL: [Self; 6] =
+        [Self::Contributions, Self::Signals, Self::Episodes, Self::Batch, Self::Learning, Self::Words];
 
     /// What people call it.
     pub fn name(self) -> &'static str {
@@ -34,6 +38,7 @@ impl Tab {
             Self::Episodes => "Return and truth",
             Self::Batch => "Batch",
             Self::Learning => "Learning curves",
+            Self::Words => "Words and pictures",
         }
     }
 }
@@ -50,11 +55,13 @@ pub enum Side {
     Hand,
     /// The scenario that is watched, where there is one.
     Scenario,
+    /// Pairs of clips to compare, where a run asks people.
+    Labels,
 }
 
 impl Side {
     /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::Reward, Self::Training, Self::Hand, Self::Scenario];
+    pub const ALL: [Self; 5] = [Self::Reward, Self::Training, Self::Hand, Self::Scenario, Self::Labels];
 
     /// What people call it.
     pub fn name(self) -> &'static str {
@@ -63,6 +70,7 @@ impl Side {
             Self::Training => "Training",
             Self::Hand => "By hand",
             Self::Scenario => "Scenario",
+            Self::Labels => "Labels",
         }
     }
 }
@@ -76,6 +84,8 @@ pub enum Action {
     OpenScene(PathBuf),
     /// A scenario file: its rollouts are played and checked.
     OpenScenario(PathBuf),
+    /// The scenario on its way is no longer wanted.
+    CancelOpening,
     /// Another rollout of the scenario is watched.
     WatchRollout(usize),
     /// A place of the scenario is looked at.
@@ -152,12 +162,18 @@ pub enum Action {
     CheckpointTraining,
     /// The newest checkpoint of the training drives the watched rows.
     UseCheckpoint,
+    /// The pair that is seen is answered.
+    Label(Says),
+    /// The last answer is taken back.
+    UndoLabel,
     /// The lower part shows something else.
     ShowTab(Tab),
     /// The right side shows something else.
     ShowSide(Side),
     /// Dark or light.
     SetDark(bool),
+    /// The page of keys is shown, or put away.
+    ShowKeys(bool),
     /// The camera goes home.
     ResetCamera,
     /// The camera follows what moves.

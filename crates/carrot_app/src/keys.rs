@@ -1,18 +1,20 @@
 //! Keys: every action that matters is one key away.
 
-use egui::{Key, Modifiers, Ui};
+use carrot_lab::preference::Says;
+use egui::{Event, Key, Modifiers, Ui};
 
 use crate::action::{Action, Side, Tab};
 use crate::desk::Desk;
 
 /// Keys without a hand on the wheel, and what they do.
-pub const HELP: [(&str, &str); 16] = [
+pub const HELP: [(&str, &str); 18] = [
     ("Space", "play or pause"),
     ("Left, Right", "one step back, one step on"),
     ("Home, End", "oldest kept step, newest step"),
     ("[ ]", "env before, env after"),
-    ("1 to 5", "contributions, signals, return and truth, batch, learning curves"),
-    ("F6 F7 F8 F10", "reward, training, by hand, scenario"),
+    ("1 to 6", "contributions, signals, return and truth, batch, learning curves, words and pictures"),
+    ("F6 F7 F8 F10 F4", "reward, training, by hand, scenario, labels"),
+    ("Left, Right, =, S, U", "in labels: which clip is better, neither, skip, take it back"),
     ("- +", "slower, faster"),
     ("W", "one env, or a wall of them"),
     ("H", "take the wheel, or let go"),
@@ -22,6 +24,7 @@ pub const HELP: [(&str, &str); 16] = [
     ("Ctrl+S", "save the scene"),
     ("F5", "the panels away, or back"),
     ("F9, F11, F12", "dark or light, film, picture"),
+    ("F1", "this page"),
     ("Esc", "start page"),
 ];
 
@@ -35,6 +38,9 @@ pub fn read(ui: &Ui, desk: &Desk) -> Vec<Action> {
     let chord = |modifiers: Modifiers, key: Key| ui.input_mut(|input| input.consume_key(modifiers, key));
     if pressed(Key::F5) {
         actions.push(Action::HidePanels(!desk.is_bare));
+    }
+    if pressed(Key::F1) {
+        actions.push(Action::ShowKeys(!desk.shows_keys));
     }
     if pressed(Key::F9) {
         actions.push(Action::SetDark(!desk.dark));
@@ -51,10 +57,13 @@ pub fn read(ui: &Ui, desk: &Desk) -> Vec<Action> {
         actions.push(Action::Save);
     }
     let by_hand = session.hand().is_some();
-    if by_hand {
+    let compares = desk.side == Side::Labels && desk.labels.is_some();
+    if compares {
+        compare(ui, &mut actions);
+    } else if by_hand {
         drive(ui, desk, &mut actions);
     } else {
-        let numbers = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5];
+        let numbers = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6];
         let tabs = numbers.into_iter().zip(Tab::ALL).filter(|(key, _)| pressed(*key));
         actions.extend(tabs.map(|(_, tab)| Action::ShowTab(tab)));
         let others = [
@@ -67,8 +76,10 @@ pub fn read(ui: &Ui, desk: &Desk) -> Vec<Action> {
         ];
         actions.extend(others.into_iter().filter(|(key, _)| pressed(*key)).map(|(_, action)| action));
     }
-    let sides =
-        [Key::F6, Key::F7, Key::F8, Key::F10].into_iter().zip(Side::ALL).filter(|(key, _)| pressed(*key));
+    let sides = [Key::F6, Key::F7, Key::F8, Key::F10, Key::F4]
+        .into_iter()
+        .zip(Side::ALL)
+        .filter(|(key, _)| pressed(*key));
     actions.extend(sides.map(|(_, side)| Action::ShowSide(side)));
     let always = [
         (Key::Space, Action::TogglePlay),
@@ -78,13 +89,32 @@ pub fn read(ui: &Ui, desk: &Desk) -> Vec<Action> {
         (Key::CloseBracket, Action::SelectEnv(session.env() + 1)),
         (Key::Minus, Action::SetSpeed(session.speed() * 0.5)),
         (Key::Plus, Action::SetSpeed(session.speed() * 2.0)),
-        (Key::Equals, Action::SetSpeed(session.speed() * 2.0)),
         (Key::H, Action::TakeWheel(!by_hand)),
         (Key::F11, Action::SaveAnimation),
         (Key::Escape, Action::GoHome),
     ];
     actions.extend(always.into_iter().filter(|(key, _)| pressed(*key)).map(|(_, action)| action));
+    if !compares && pressed(Key::Equals) {
+        actions.push(Action::SetSpeed(session.speed() * 2.0));
+    }
     actions
+}
+
+/// Keys as answers: one for each time a key goes down, however long it is held.
+fn compare(ui: &Ui, actions: &mut Vec<Action>) {
+    let says = |key: Key| match key {
+        Key::ArrowLeft => Some(Action::Label(Says::Left)),
+        Key::ArrowRight => Some(Action::Label(Says::Right)),
+        Key::Equals | Key::E => Some(Action::Label(Says::Equal)),
+        Key::S => Some(Action::Label(Says::Skip)),
+        Key::U => Some(Action::UndoLabel),
+        _ => None,
+    };
+    let went_down = |event: &Event| match event {
+        Event::Key { key, pressed: true, repeat: false, modifiers, .. } if modifiers.is_none() => says(*key),
+        _ => None,
+    };
+    ui.input(|input| actions.extend(input.events.iter().filter_map(went_down)));
 }
 
 /// Keys as actions. A task of turns takes a step per key while time stands; all others act while keys are held.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use carrot_lab::LabError;
+use carrot_lab::{LabError, ModelFiles};
 
 use crate::desk::{Desk, Places};
 use crate::session::Scenario;
@@ -11,13 +11,14 @@ use crate::session::Scenario;
 pub const USAGE: &str = "\
 See what a reward does, live, on every task.
 
-Usage: carrot-app [SCENE | SCENARIO | RUN] [--runs FOLDER] [--scenes FOLDER] [--size WIDTHxHEIGHT] [--light] [--tour FOLDER | --gallery FOLDER]
+Usage: carrot-app [SCENE | SCENARIO | RUN] [--runs FOLDER] [--scenes FOLDER] [--model NAME=PATH].. [--size WIDTHxHEIGHT] [--light] [--tour FOLDER | --gallery FOLDER]
 
   SCENE            a scene file, to play with
   SCENARIO         a scenario file, to watch what it expects being decided
   RUN              a run's folder, finished or being written
   --runs FOLDER    where runs lie (default: runs)
   --scenes FOLDER  where scenes lie (default: scenes)
+  --model NAME=PATH a model that scenes name: a file, or the folder of an image-text model
   --size WxH       size of the window (default: 1280x720)
   --light          light look
   --tour FOLDER    walk through every panel, of the scene or scenario given or of one of each family, write
@@ -58,6 +59,8 @@ pub struct Launch {
     pub runs: Option<PathBuf>,
     /// Folder of scenes.
     pub scenes: Option<PathBuf>,
+    /// Models that scenes may name.
+    pub models: ModelFiles,
     /// Light look.
     pub light: bool,
     /// The window.
@@ -81,6 +84,14 @@ impl Launch {
                 "--light" => launch.light = true,
                 "--runs" => launch.runs = Some(value()?.into()),
                 "--scenes" => launch.scenes = Some(value()?.into()),
+                "--model" => {
+                    let given = value()?;
+                    let named =
+                        given.split_once('=').filter(|(name, path)| !name.is_empty() && !path.is_empty());
+                    let (name, path) =
+                        named.ok_or_else(|| format!("`{given}` is no model; write NAME=PATH"))?;
+                    launch.models.insert(name.into(), path.into());
+                }
                 "--tour" => launch.window.tour = Some(value()?.into()),
                 "--gallery" => launch.window.gallery = Some(value()?.into()),
                 "--size" => launch.window.size = size(&value()?)?,
@@ -106,6 +117,7 @@ impl Launch {
             scenes: self.scenes.unwrap_or(usual.scenes),
             runs: self.runs.unwrap_or(usual.runs),
             pictures: usual.pictures,
+            models: self.models,
         };
         let mut desk = Desk::new(places);
         desk.dark = !self.light;
@@ -161,10 +173,17 @@ mod tests {
     fn arguments_are_understood_or_named() {
         let launch = read("scenes/a.ron --size 640x360 --light --tour out").unwrap_or_default();
         assert_eq!((launch.path, launch.light), (Some("scenes/a.ron".into()), true));
+        let models = read("--model clip=models/clip --model net=a.net").unwrap_or_default().models;
+        assert_eq!(models.get("clip"), Some(&"models/clip".into()));
+        assert_eq!(models.len(), 2);
         assert_eq!(launch.window, WindowSpec { size: (640, 360), tour: Some("out".into()), gallery: None });
-        for (line, part) in
-            [("--sise 1x1", "--sise"), ("--size 12", "`12`"), ("a b", "`b`"), ("--runs", "--runs needs")]
-        {
+        for (line, part) in [
+            ("--sise 1x1", "--sise"),
+            ("--size 12", "`12`"),
+            ("a b", "`b`"),
+            ("--runs", "--runs needs"),
+            ("--model clip", "`clip`"),
+        ] {
             assert!(read(line).is_err_and(|error| error.contains(part)), "{line}");
         }
     }

@@ -5,7 +5,8 @@ use egui::{Align2, CentralPanel, FontId, Frame, Panel, Rect, RichText, Ui, pos2}
 use crate::action::{Action, Side, Tab};
 use crate::desk::Desk;
 use crate::panels::{
-    batch, contributions, episodes, hand, learning, reward, scenario, signals, start, timeline, top, training,
+    batch, contributions, episodes, hand, labels, learning, reward, scenario, signals, start, timeline, top,
+    training, words,
 };
 use crate::session::Session;
 use crate::theme::{BAD, CARROT, GOOD, number};
@@ -17,7 +18,7 @@ const SIDE: (f32, f32) = (360.0, 420.0);
 const LOWER: f32 = 250.0;
 
 /// Shows everything, does what was asked for, and gives the rectangle that is left for the world; none on the start
-/// page.
+/// page, nor while clips are compared.
 pub fn show(ui: &mut Ui, desk: &mut Desk) -> Option<Rect> {
     let mut actions = keys::read(ui, desk);
     let is_bare = desk.is_bare && desk.session.is_some();
@@ -25,6 +26,7 @@ pub fn show(ui: &mut Ui, desk: &mut Desk) -> Option<Rect> {
         Panel::top("top").frame(bar_frame(ui)).show(ui, |ui| top::show(ui, &views::top(desk), &mut actions));
     }
     notices(ui, desk, &mut actions);
+    opening(ui, desk, &mut actions);
     let world = match desk.session.take() {
         None => {
             CentralPanel::default().show(ui, |ui| start::show(ui, &desk.start, &mut actions));
@@ -34,11 +36,20 @@ pub fn show(ui: &mut Ui, desk: &mut Desk) -> Option<Rect> {
             if !is_bare {
                 session_panels(ui, desk, &session, &mut actions);
             }
-            let rect = world(ui, desk, &session);
+            let rect = match &desk.labels {
+                // Clips to compare take the place of the world.
+                Some(labels) if desk.side == Side::Labels => {
+                    let view = views::labels(labels);
+                    CentralPanel::default().show(ui, |ui| labels::clips(ui, &view, &mut actions));
+                    None
+                }
+                _ => Some(world(ui, desk, &session)),
+            };
             desk.session = Some(session);
-            Some(rect)
+            rect
         }
     };
+    key_page(ui, desk, &mut actions);
     actions.into_iter().for_each(|action| desk.apply(action));
     world
 }
@@ -51,7 +62,11 @@ fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut
     Panel::right("side").default_size(SIDE.1).min_size(SIDE.0).resizable(true).show(ui, |ui| {
         ui.add_space(4.0);
         ui.horizontal(|ui| {
-            let offered = |side: &Side| *side != Side::Scenario || desk.scenario.is_some();
+            let offered = |side: &Side| match side {
+                Side::Scenario => desk.scenario.is_some(),
+                Side::Labels => desk.labels.is_some(),
+                Side::Reward | Side::Training | Side::Hand => true,
+            };
             for side in Side::ALL.into_iter().filter(offered) {
                 if ui.selectable_label(desk.side == side, side.name()).clicked() {
                     actions.push(Action::ShowSide(side));
@@ -67,13 +82,19 @@ fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut
             Side::Training => training::show(ui, &views::training(desk, session), actions),
             Side::Hand => hand::show(ui, &views::hand(desk, session), actions),
             Side::Scenario => scenario::show(ui, &views::scenario(desk, session), actions),
+            Side::Labels => {
+                if let Some(own) = &mut desk.labels {
+                    labels::show(ui, &views::labels(own), &mut own.note, actions);
+                }
+            }
         }
     });
     Panel::bottom("lower").default_size(LOWER).min_size(160.0).resizable(true).show(ui, |ui| {
         ui.add_space(3.0);
         timeline::show(ui, &views::timeline(desk, session), &mut desk.timeline, actions);
         ui.horizontal(|ui| {
-            for tab in Tab::ALL {
+            let asks = !session.asking().is_empty();
+            for tab in Tab::ALL.into_iter().filter(|tab| *tab != Tab::Words || asks) {
                 if ui.selectable_label(desk.tab == tab, tab.name()).clicked() {
                     actions.push(Action::ShowTab(tab));
                 }
@@ -85,6 +106,11 @@ fn session_panels(ui: &mut Ui, desk: &mut Desk, session: &Session, actions: &mut
             Tab::Episodes => episodes::show(ui, &views::episodes(desk, session), actions),
             Tab::Batch => batch::show(ui, &views::batch(session)),
             Tab::Learning => learning::show(ui, &views::learning(desk, session)),
+            Tab::Words => {
+                if let Some(view) = views::words(desk, session) {
+                    words::show(ui, &view, actions);
+                }
+            }
         }
         // The world keeps its size, whatever is shown below it.
         ui.take_available_space();
@@ -171,4 +197,43 @@ fn notices(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
             });
         }
     });
+}
+
+/// How far the scenario on its way is.
+fn opening(ui: &mut Ui, desk: &Desk, actions: &mut Vec<Action>) {
+    let Some(opening) = &desk.opening else { return };
+    Panel::top("opening").show(ui, |ui| {
+        ui.horizontal(|ui| {
+            let (played, of, name) = opening.progress();
+            let file = opening.path().file_name().unwrap_or_default().to_string_lossy();
+            let text = match of {
+                0 => format!("Reading {file}"),
+                _ => format!("Playing rollout {} of {of} of {file}: {name}", played + 1),
+            };
+            if ui.button("Cancel opening").clicked() {
+                actions.push(Action::CancelOpening);
+            }
+            let share = played as f32 / of.max(1) as f32;
+            ui.add(egui::ProgressBar::new(share).desired_width(160.0));
+            ui.label(text);
+        });
+    });
+}
+
+/// What every key does, over everything else.
+fn key_page(ui: &Ui, desk: &Desk, actions: &mut Vec<Action>) {
+    let mut stays = desk.shows_keys;
+    let page = egui::Window::new("What every key does").collapsible(false).resizable(false);
+    page.open(&mut stays).anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO).show(ui.ctx(), |ui| {
+        egui::Grid::new("keys").num_columns(2).striped(true).spacing(egui::vec2(16.0, 3.0)).show(ui, |ui| {
+            for (key, what) in keys::HELP {
+                ui.monospace(key);
+                ui.label(what);
+                ui.end_row();
+            }
+        });
+    });
+    if stays != desk.shows_keys {
+        actions.push(Action::ShowKeys(stays));
+    }
 }

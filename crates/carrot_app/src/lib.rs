@@ -10,6 +10,7 @@ pub mod field;
 pub mod film;
 pub mod hand;
 pub mod keys;
+pub mod labels;
 pub mod launch;
 pub mod layout;
 pub mod marks;

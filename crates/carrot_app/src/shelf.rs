@@ -11,14 +11,14 @@ use crate::session::mirror::unpaid_row;
 use crate::solid::{Bounds, solids};
 
 /// Cards of all scenes in a folder, in the order of the tasks, and what could not be read.
-pub fn scene_cards(folder: &Path) -> (Vec<SceneCard>, Vec<String>) {
+pub fn scene_cards(folder: &Path, models: &ModelFiles) -> (Vec<SceneCard>, Vec<String>) {
     let Some(files) = ron_files(folder) else {
         let note = format!("There is no folder {}; start the app where your scenes are.", folder.display());
         return (Vec::new(), vec![note]);
     };
     let (mut cards, mut notes) = (Vec::new(), Vec::new());
     for file in files {
-        match scene_card(&file) {
+        match scene_card(&file, models) {
             Ok(card) => cards.push(card),
             Err(why) => notes.push(why),
         }
@@ -52,10 +52,10 @@ fn first_comment(path: &Path) -> Option<String> {
     Some(text.lines().next()?.strip_prefix("//")?.trim().to_string())
 }
 
-fn scene_card(file: &Path) -> Result<SceneCard, String> {
+fn scene_card(file: &Path, models: &ModelFiles) -> Result<SceneCard, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let source = Source::read(file).map_err(|error| wrong(&error))?;
-    let setup = Setup::read::<&str>(&source, &[], ModelFiles::new()).map_err(|error| wrong(&error))?;
+    let setup = Setup::read::<&str>(&source, &[], models.clone()).map_err(|error| wrong(&error))?;
     let mut env = unpaid_row(&setup).map_err(|error| wrong(&error))?;
     let frame = env.frame(0).map_err(|error| wrong(&error))?;
     let (spec, solids) = (setup.task.spec(), solids(&frame.drawing));

@@ -125,6 +125,13 @@ pub struct Bounds {
     pub high: [f32; 3],
 }
 
+impl Default for Bounds {
+    /// A unit box.
+    fn default() -> Self {
+        Self::of(&[])
+    }
+}
+
 impl Bounds {
     /// The box around all solids; a unit box around nothing.
     pub fn of(solids: &[Solid]) -> Self {

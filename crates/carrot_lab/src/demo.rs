@@ -101,7 +101,8 @@ pub fn run_demo(
     let paths: Vec<PathBuf> = folders.into_iter().map(|(_, path)| path).collect();
     let curves = report::read_runs(&paths)?;
     let summary = report::summarise(&curves);
-    let page = report::render_html(&curves, &summary, "Four rewards, three tasks: what each one teaches")?;
+    let page =
+        report::render_html(&curves, &summary, &[], "Four rewards, three tasks: what each one teaches")?;
     std::fs::write(report_file, page).map_err(|error| LabError::File {
         what: "cannot write the report",
         why: error.to_string(),

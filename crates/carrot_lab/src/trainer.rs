@@ -211,6 +211,9 @@ impl Trainer {
     /// # Errors
     /// When a system panicked, a model failed or the learner ran out of memory.
     pub fn update(&mut self) -> Result<UpdateReport, LabError> {
+        if let Some(own) = &mut self.preferences {
+            own.before_rollout(&self.env)?;
+        }
         self.collect()?;
         let graphs = &self.setup.graphs;
         let catalog = self.env.catalog().clone();

@@ -92,6 +92,26 @@ pub trait PictureScorer {
     /// # Errors
     /// A sentence for people when pictures cannot be drawn or the model cannot be evaluated.
     fn answers(&mut self, questions: &[&Question], looks: &[&Look]) -> Result<Vec<f32>, String>;
+
+    /// The picture that it sees of a look.
+    ///
+    /// # Errors
+    /// A sentence for people when it cannot be drawn.
+    fn picture(&mut self, look: &Look) -> Result<Picture, String> {
+        Err(format!("it has no picture of step {}", look.step))
+    }
+}
+
+/// A square picture.
+///
+/// # Shapes
+/// `rgb` `[size, size, 3]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// Pixels on a side.
+    pub size: usize,
+    /// Its bytes.
+    pub rgb: Vec<u8>,
 }
 
 /// The steps of rows that stand beside each other, in their order.

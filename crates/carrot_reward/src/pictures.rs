@@ -27,6 +27,11 @@ impl Best {
         ])
     }
 
+    /// Whether another has room for as many terms and rows.
+    pub fn fits(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len()
+    }
+
     /// Whether no term needs it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,5 +1,7 @@
 //! Questions to image-text models: what is asked of a picture, and how embeddings become one number.
 
+use std::fmt;
+
 use carrot_sim::LookRule;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +74,23 @@ pub struct Asked {
     pub question: Question,
     /// The pictures.
     pub frames: Frames,
+}
+
+impl fmt::Display for Question {
+    /// In words: the goal, and what it is told from.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.goal[0])?;
+        self.goal[1..].iter().try_for_each(|wording| write!(f, " or {wording:?}"))?;
+        match &self.form {
+            Form::Likeness => Ok(()),
+            Form::Baseline { baseline, alpha } => write!(f, ", away from {baseline:?} by alpha {alpha}"),
+            Form::Among(others) => write!(f, ", told from {others:?}"),
+            Form::Success { others, threshold } => {
+                write!(f, ", told from {others:?} with a chance of {threshold}")
+            }
+            Form::Progress { from } => write!(f, ", on the way from {from:?}"),
+        }
+    }
 }
 
 impl Question {

@@ -15,6 +15,8 @@ const SMALL: &str = "640x360";
 const PICTURES: usize = 20;
 /// The virtual screen: its pointer rests in the middle, which is outside of the window.
 const SCREEN: &str = "2600x1460x24";
+/// An image-text model for the panel of words and pictures: random weights show it as well as any.
+const MODEL: &str = "clip=crates/carrot_learn/tests/vlm/clip";
 /// Longest tour; a window that hangs is ended then.
 const LIMIT: Duration = Duration::from_secs(900);
 
@@ -57,6 +59,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         .args(["--tour".as_ref(), folder.as_os_str(), "--size".as_ref(), size.as_ref()])
         .arg("--runs")
         .arg(folder.join("runs"))
+        .args(["--model", MODEL])
         .env("DISPLAY", &screen.name)
         .env("WGPU_BACKEND", "vulkan")
         .env("NO_COLOR", "1")

@@ -29,12 +29,27 @@ impl Field {
     }
 }
 
-/// The field of a graph for the row and the step that are looked at. Goal tasks and gridworlds have one, other tasks
-/// and a state before its first step have none.
-pub fn field(session: &Session, graph: usize) -> Option<Field> {
-    let mut found = place::field(session, graph).or_else(|| tiles::field(session, graph))?;
-    let (least, most) = found.span();
-    found.caption =
-        format!("floor: {}; {} (dark) to {} (bright)", found.caption, number(least), number(most));
-    Some(found)
+/// Makes fields, and keeps what they are made with while the reward stays as it is.
+#[derive(Default)]
+pub struct Fields {
+    board: Option<tiles::Board>,
+}
+
+impl Fields {
+    /// The field of a graph for the row and the step that are looked at. Goal tasks and gridworlds have one, other tasks
+    /// and a state before its first step have none.
+    pub fn field(&mut self, session: &Session, graph: usize) -> Option<Field> {
+        let mut found = place::field(session, graph).or_else(|| self.of_tiles(session, graph))?;
+        let (least, most) = found.span();
+        found.caption =
+            format!("floor: {}; {} (dark) to {} (bright)", found.caption, number(least), number(most));
+        Some(found)
+    }
+
+    fn of_tiles(&mut self, session: &Session, graph: usize) -> Option<Field> {
+        if !self.board.as_ref().is_some_and(|board| board.suits(session)) {
+            self.board = tiles::Board::new(session);
+        }
+        self.board.as_mut()?.field(session, graph)
+    }
 }

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod contributions;
 pub mod episodes;
 pub mod hand;
+pub mod labels;
 pub mod learning;
 pub mod reward;
 pub mod scenario;
@@ -13,6 +14,7 @@ pub mod term;
 pub mod timeline;
 pub mod top;
 pub mod training;
+pub mod words;
 
 use egui::{Response, RichText, Ui};
 

@@ -164,6 +164,9 @@ fn tree(ui: &mut Ui, graph: &GraphView, state: &mut RewardState, actions: &mut V
             }
         });
         share_bar(ui, line, place, width, before);
+        if let Some(asks) = &line.asks {
+            ui.add(egui::Label::new(RichText::new(asks).small().italics()).wrap());
+        }
     }
 }
 

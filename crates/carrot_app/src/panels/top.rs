@@ -35,6 +35,8 @@ pub struct TopView {
     pub field: bool,
     /// Dark or light.
     pub dark: bool,
+    /// Whether the page of keys is shown.
+    pub keys: bool,
 }
 
 /// Sizes of the wall that are offered.
@@ -59,6 +61,9 @@ pub fn show(ui: &mut Ui, view: &TopView, actions: &mut Vec<Action>) {
             }
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if ui.selectable_label(view.keys, "Keys").on_hover_text("What every key does (F1)").clicked() {
+                actions.push(Action::ShowKeys(!view.keys));
+            }
             let look = if view.dark { "Light" } else { "Dark" };
             if ui.button(look).on_hover_text("Change the look (F9)").clicked() {
                 actions.push(Action::SetDark(!view.dark));

@@ -29,6 +29,8 @@ pub struct TermLine {
     pub share: Option<f32>,
     /// Names of its stages.
     pub stages: Vec<&'static str>,
+    /// What it asks of pictures, in words.
+    pub asks: Option<String>,
 }
 
 /// The whole reward of one row at one step under one graph.
@@ -90,6 +92,10 @@ fn lines(
             account,
             share,
             stages: spec.nodes[node].stages.iter().map(|stage| stage.name()).collect(),
+            asks: match &spec.nodes[node].body {
+                Body::Term(kind, _) => kind.asked().map(|asked| asked.question.to_string()),
+                Body::Combine(..) => None,
+            },
         }
     };
     outline(spec).into_iter().map(line).collect()

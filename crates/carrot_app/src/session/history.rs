@@ -1,10 +1,10 @@
 //! The last steps of the watched envs: every action and what came of it, and keyframes to go back to.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use carrot_reward::{Graph, GraphRevision, Revision};
+use carrot_reward::{Best, Graph, GraphRevision, Revision};
 use carrot_sim::{Cause, Intervention, RowSnapshot};
 
 /// Steps that are kept at least, as far as the budget allows.
@@ -120,11 +120,24 @@ impl StepRecord {
     }
 }
 
-/// All rows after some number of steps.
+/// What rewards remember of the episodes under way, beside the rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Carry {
+    /// Of each model that remembers something, by name.
+    pub models: BTreeMap<String, Vec<u8>>,
+    /// The best pictures so far.
+    pub best: Best,
+}
+
+/// All rows after some number of steps, and what rewards remember of them.
 #[derive(Debug, Clone)]
-struct Keyframe {
-    tick: u64,
-    rows: Vec<RowSnapshot>,
+pub struct Keyframe {
+    /// Steps taken.
+    pub tick: u64,
+    /// N.
+    pub rows: Vec<RowSnapshot>,
+    /// What rewards remember.
+    pub carry: Carry,
 }
 
 impl Keyframe {
@@ -132,7 +145,7 @@ impl Keyframe {
         let row = |row: &RowSnapshot| {
             row.before.len() * size_of::<f32>() + row.state.iter().map(|blob| blob.len() + 24).sum::<usize>()
         };
-        self.rows.iter().map(row).sum()
+        self.rows.iter().map(row).sum::<usize>() + self.carry.models.values().map(Vec::len).sum::<usize>()
     }
 }
 
@@ -179,8 +192,8 @@ impl History {
     }
 
     /// Keeps the state of all rows at the newest tick.
-    pub fn keep(&mut self, rows: Vec<RowSnapshot>) {
-        let keyframe = Keyframe { tick: self.last(), rows };
+    pub fn keep(&mut self, rows: Vec<RowSnapshot>, carry: Carry) {
+        let keyframe = Keyframe { tick: self.last(), rows, carry };
         self.bytes += keyframe.bytes();
         self.keyframes.push_back(keyframe);
         self.forget();
@@ -230,10 +243,9 @@ impl History {
     }
 
     /// The newest keyframe at or before a tick.
-    pub fn keyframe(&self, tick: u64) -> Option<(u64, &[RowSnapshot])> {
+    pub fn keyframe(&self, tick: u64) -> Option<&Keyframe> {
         let next = self.keyframes.partition_point(|keyframe| keyframe.tick <= tick);
-        let found = self.keyframes.get(next.checked_sub(1)?)?;
-        Some((found.tick, &found.rows))
+        self.keyframes.get(next.checked_sub(1)?)
     }
 
     /// Forgets all after a tick.

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use carrot_lab::models::open_models;
 use carrot_lab::{Device, LabError, Setup};
 use carrot_reward::{
-    EpisodeSummary, EpisodeSums, Graph, Ledger, Revision, RewardModels, RolloutView, account_row, project,
+    Asked, Best, EpisodeSummary, EpisodeSums, Graph, Ledger, Revision, RewardError, RewardModels,
+    RolloutView, account_row, project,
 };
-use carrot_sim::{CAUSE_FAULT, Frame, Intervention, RowKey, VecEnv, VecEnvConfig};
+use carrot_sim::{CAUSE_FAULT, Frame, Intervention, Look, RowKey, VecEnv, VecEnvConfig};
 
 use super::driver::Driver;
-use super::history::{Epoch, History, RowWeight, StepRecord, in_row};
+use super::history::{Carry, Epoch, History, RowWeight, StepRecord, in_row};
+use super::stage::Sight;
 
 /// Ended episodes that are remembered.
 const EPISODES: usize = 20_000;
@@ -52,18 +54,20 @@ impl Live {
     pub fn new(setup: Arc<Setup>, rows: usize) -> Result<Self, LabError> {
         let revision = Revision::initial(&setup.graphs);
         let epoch = Arc::new(Epoch { graphs: setup.graphs.clone(), revision });
-        let mut live = Self::build(setup, rows, epoch, 0)?;
+        let models = open_models(&setup, Device::Cpu)?;
+        let mut live = Self { models, ..Self::build(setup, rows, epoch, 0)? };
         live.keep_keyframe()?;
         Ok(live)
     }
 
+    /// A batch without models yet.
     fn build(setup: Arc<Setup>, rows: usize, epoch: Arc<Epoch>, tick: u64) -> Result<Self, LabError> {
         let config =
             VecEnvConfig { num_envs: rows, num_steps: 1, shards: 1, keep_signals: true, ..setup.batch() };
         let env = setup.build(config, &epoch.revision)?;
         let width = setup.task.spec().action.width();
         Ok(Self {
-            models: open_models(&setup, Device::Cpu)?,
+            models: RewardModels::new(),
             ledger: Ledger::new(&epoch.graphs, 1, rows),
             sums: EpisodeSums::new(&epoch.graphs, rows),
             sums_since: tick,
@@ -131,11 +135,7 @@ impl Live {
         }
         self.env.step(&self.actions)?;
         driver.after_step(self.env.rollout())?;
-        let catalog = self.env.catalog().clone();
-        let (ledger, models, epoch) = (&mut self.ledger, &mut self.models, &self.epoch);
-        self.env.finalise_with(|rollout| {
-            ledger.finalise(&epoch.graphs, &epoch.revision, models, &catalog, rollout)
-        })?;
+        self.finalise()?;
         let weights = driver.weights(tick);
         self.pay_anew(&weights);
         let ended = self.sums.close(&self.epoch.graphs, &self.ledger, self.env.rollout());
@@ -151,6 +151,16 @@ impl Live {
         if driver.ends_at().is_none() {
             self.revise_by_statistics();
         }
+        Ok(())
+    }
+
+    /// Pays all rows for the step.
+    fn finalise(&mut self) -> Result<(), LabError> {
+        let catalog = self.env.catalog().clone();
+        let (ledger, models, epoch) = (&mut self.ledger, &mut self.models, &self.epoch);
+        self.env.finalise_with(|rollout| {
+            ledger.finalise(&epoch.graphs, &epoch.revision, models, &catalog, rollout)
+        })?;
         Ok(())
     }
 
@@ -211,7 +221,30 @@ impl Live {
 
     fn keep_keyframe(&mut self) -> Result<(), LabError> {
         let rows = (0..self.rows()).map(|row| self.env.snapshot(row)).collect::<Result<_, _>>()?;
-        self.history.keep(rows);
+        self.history.keep(rows, self.carry()?);
+        Ok(())
+    }
+
+    /// What rewards remember of the episodes under way.
+    fn carry(&self) -> Result<Carry, LabError> {
+        let mut carry = Carry { best: self.ledger.best.clone(), ..Carry::default() };
+        for (name, model) in &self.models {
+            let memory = model.memory().map_err(|why| RewardError::Model { name: name.clone(), why })?;
+            if !memory.is_empty() {
+                carry.models.insert(name.clone(), memory);
+            }
+        }
+        Ok(carry)
+    }
+
+    /// Lets rewards remember what they did then; best pictures of other terms than the present ones are let go.
+    fn recall(&mut self, carry: &Carry) -> Result<(), LabError> {
+        for (name, model) in &mut self.models {
+            let memory = carry.models.get(name).map_or(&[][..], Vec::as_slice);
+            model.restore(memory).map_err(|why| RewardError::Model { name: name.clone(), why })?;
+        }
+        let none = Best::new(&self.epoch.graphs, self.rows());
+        self.ledger.best = if carry.best.fits(&none) { carry.best.clone() } else { none };
         Ok(())
     }
 
@@ -248,9 +281,18 @@ impl Live {
         let rows = (0..self.rows()).map(|row| self.env.snapshot(row)).collect::<Result<Vec<_>, _>>()?;
         let watched: Vec<usize> = self.env.frames().iter().map(|frame| frame.env as usize).collect();
         let epoch = Arc::new(Epoch { graphs: setup.graphs.clone(), revision });
+        let carry = self.carry()?;
+        // Towers and what they have seen stay, unless a term asks another.
+        let has = |(asked, _): (&Asked, usize)| self.models.contains_key(&asked.model);
+        let opened = match setup.graphs.iter().flat_map(Graph::asked).all(has) {
+            true => None,
+            false => Some(open_models(&setup, Device::Cpu)?),
+        };
         let fresh = Self::build(setup, self.rows(), epoch, self.tick())?;
         let past = std::mem::replace(self, fresh);
+        self.models = opened.unwrap_or(past.models);
         (self.history, self.episodes) = (past.history, past.episodes);
+        self.recall(&carry)?;
         for (row, snapshot) in rows.iter().enumerate() {
             self.env.restore(row, snapshot)?;
         }
@@ -263,7 +305,10 @@ impl Live {
     /// # Errors
     /// When the tick is not kept.
     pub fn rewind(&mut self, tick: u64) -> Result<(), LabError> {
-        replay_to(&mut self.env, &self.history, tick)?;
+        let history = std::mem::take(&mut self.history);
+        let replayed = self.replay_to(&history, tick);
+        self.history = history;
+        replayed?;
         self.history.cut(tick);
         self.episodes.retain(|episode| episode.tick <= tick);
         self.sums = EpisodeSums::new(&self.epoch.graphs, self.rows());
@@ -277,10 +322,55 @@ impl Live {
     /// When the tick is not kept.
     pub fn branch(&self, tick: u64) -> Result<Self, LabError> {
         let epoch = self.epoch.clone();
-        let mut branch = Self::build(self.setup.clone(), self.rows(), epoch, tick)?;
-        replay_to(&mut branch.env, &self.history, tick)?;
+        let models = open_models(&self.setup, Device::Cpu)?;
+        let mut branch = Self { models, ..Self::build(self.setup.clone(), self.rows(), epoch, tick)? };
+        branch.replay_to(&self.history, tick)?;
         branch.keep_keyframe()?;
         Ok(branch)
+    }
+
+    /// Plays all rows from the nearest keyframe to a tick; rewards remember what they did then.
+    fn replay_to(&mut self, history: &History, tick: u64) -> Result<(), LabError> {
+        let missing = || LabError::Refused(format!("step {tick} is no longer kept"));
+        let from = history.keyframe(tick).filter(|_| tick <= history.last()).ok_or_else(missing)?;
+        for (row, snapshot) in from.rows.iter().enumerate() {
+            self.env.restore(row, snapshot)?;
+        }
+        self.recall(&from.carry)?;
+        let remembers = !self.setup.novelty.is_empty() || !self.ledger.best.is_empty();
+        for (_, record) in history.range(from.tick + 1, tick) {
+            self.env.begin_rollout();
+            for edit in &record.interventions {
+                self.env.intervene(edit.clone())?;
+            }
+            self.env.step(&record.actions)?;
+            if remembers {
+                self.finalise()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows a frame to the model that a term asks.
+    ///
+    /// # Errors
+    /// When the model is not there, or cannot draw or see.
+    pub fn look(&mut self, frame: &Frame, asked: &Asked) -> Result<Sight, LabError> {
+        let name = || asked.model.clone();
+        let model = self.models.get_mut(&asked.model).ok_or_else(|| RewardError::NoModel(name()))?;
+        let eyes = model.pictures().ok_or_else(|| RewardError::NoEyes(name()))?;
+        let look = Look {
+            t: 0,
+            row: frame.env,
+            episode: frame.episode,
+            step: frame.step,
+            ended: frame.terminated || frame.truncated,
+            drawing: frame.drawing.clone(),
+        };
+        let refused = |why| RewardError::Model { name: name(), why };
+        let picture = eyes.picture(&look).map_err(refused)?;
+        let answers = eyes.answers(&[&asked.question], &[&look]).map_err(refused)?;
+        Ok(Sight { picture, answer: answers.first().copied().unwrap_or(f32::NAN) })
     }
 
     /// Frames of these rows, as they are now: the last step's, before any reset.
@@ -296,23 +386,6 @@ impl Live {
         self.env.watch(rows);
         rows.iter().map(|&row| Ok(self.env.frame(row)?)).collect()
     }
-}
-
-/// Plays a batch of all rows from the nearest keyframe to a tick.
-fn replay_to(env: &mut VecEnv, history: &History, tick: u64) -> Result<(), LabError> {
-    let missing = || LabError::Refused(format!("step {tick} is no longer kept"));
-    let (from, rows) = history.keyframe(tick).filter(|_| tick <= history.last()).ok_or_else(missing)?;
-    for (row, snapshot) in rows.iter().enumerate() {
-        env.restore(row, snapshot)?;
-    }
-    for (_, record) in history.range(from + 1, tick) {
-        env.begin_rollout();
-        for edit in &record.interventions {
-            env.intervene(edit.clone())?;
-        }
-        env.step(&record.actions)?;
-    }
-    Ok(())
 }
 
 /// Normalisers and anneals of terms that stay go on where they were.

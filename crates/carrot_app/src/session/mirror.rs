@@ -46,10 +46,9 @@ impl Mirror {
             // The frame of a tick is what its step leaves, so one step at least is played where there is one.
             let start = tick.max(history.first() + 1) - 1;
             let missing = || LabError::Refused(format!("step {tick} is no longer kept"));
-            let (from, rows) =
-                history.keyframe(start).filter(|_| tick <= history.last()).ok_or_else(missing)?;
-            self.env.restore(0, &rows[row])?;
-            for past in from + 1..=tick {
+            let from = history.keyframe(start).filter(|_| tick <= history.last()).ok_or_else(missing)?;
+            self.env.restore(0, &from.rows[row])?;
+            for past in from.tick + 1..=tick {
                 self.play(history, row, past)?;
             }
         }

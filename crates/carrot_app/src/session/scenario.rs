@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carrot_lab::LabError;
-use carrot_lab::scenario::{Expectation, Failure, Played, RolloutSpec, ScenarioFile, Stage, Verdict};
+use carrot_lab::scenario::{Expectation, Failure, Played, RolloutSpec, ScenarioFile, Stage, Verdict, play};
 use carrot_scene::{Source, Syntax};
 
 use super::driver::Recording;
@@ -48,19 +48,30 @@ impl Scenario {
         fields().is_some_and(|fields| fields.iter().any(|(name, _)| name.value == "rollouts"))
     }
 
-    /// Reads a file, plays its rollouts and checks what it expects.
+    /// Reads a file, plays its rollouts and checks what it expects. Before each rollout it tells its number, how many
+    /// there are and its name; nothing comes of it where it is told to stop.
     ///
     /// # Errors
     /// Every mistake of the file at once, or what cannot be played.
-    pub fn open(path: &Path) -> Result<Self, LabError> {
+    pub fn open(
+        path: &Path,
+        mut go_on: impl FnMut(usize, usize, &str) -> bool,
+    ) -> Result<Option<Self>, LabError> {
         let file = ScenarioFile::read(&Source::read(path)?)?;
-        let stage = Stage::play(&file)?;
+        let mut played = Vec::with_capacity(file.rollouts.len());
+        for (index, rollout) in file.rollouts.iter().enumerate() {
+            if !go_on(index, file.rollouts.len(), &rollout.name) {
+                return Ok(None);
+            }
+            played.push(play(&file.task, rollout, 1)?);
+        }
+        let stage = Stage::of(&file, played)?;
         let verdicts = stage.verdicts();
         let played = stage.played().iter().cloned().map(Arc::new).collect();
         let mut scenario = Self { path: path.to_path_buf(), file, played, verdicts, watched: 0 };
         let failing = scenario.verdicts.iter().find_map(|verdict| scenario.spot(verdict));
         scenario.watched = failing.map_or(0, |spot| spot.rollout);
-        Ok(scenario)
+        Ok(Some(scenario))
     }
 
     /// The file.

@@ -166,16 +166,16 @@ fn the_oldest_steps_go_and_what_is_kept_stays_whole() {
     let mut session = open("CartPole-v1", "\"sparse\"", 1);
     steps(&mut session, 120);
     let mut history = History::bounded(0, 60, usize::MAX);
-    let rows = |tick: u64| session.history().keyframe(tick).unwrap().1.to_vec();
-    history.keep(rows(0));
+    let rows = |tick: u64| session.history().keyframe(tick).unwrap().rows.clone();
+    history.keep(rows(0), Carry::default());
     for tick in 1..=120 {
         history.push(session.history().record(tick).unwrap().clone());
         if history.wants_keyframe() {
-            history.keep(rows(tick));
+            history.keep(rows(tick), Carry::default());
         }
     }
     assert!(history.last() - history.first() >= 60 && history.first() > 0);
-    assert_eq!(history.keyframe(history.first()).unwrap().0, history.first());
+    assert_eq!(history.keyframe(history.first()).unwrap().tick, history.first());
     assert!(history.record(history.first()).is_none() && history.record(history.first() + 1).is_some());
     assert_eq!(history.range(0, 999).count() as u64, history.last() - history.first());
 }
@@ -217,4 +217,49 @@ fn number_fields_find_what_can_be_turned() {
     };
     assert_eq!(names("a"), ["a.kind.bounds[0]", "a.kind.bounds[1]", "a.kind.margin", "a.stages[0].low"]);
     assert_eq!(names("b.kind.c"), ["b.kind.c.kind.above"]);
+}
+
+#[test]
+fn what_was_new_is_new_again_after_a_rewind_and_in_a_branch() {
+    let source = Source::new(
+        "scene.ron",
+        r#"(
+            version: 1,
+            task: "DoorKey-8x8",
+            batch: (num_envs: 8, num_steps: 16, seed: 7),
+            reward: [(name: "new", kind: Model(name: "new"))],
+            novelty: [(model: "new", inputs: ["agent_x", "agent_y"], episodic: Counts(cells: 8))],
+        )"#,
+    );
+    let mut session = Session::open(source, ModelFiles::new(), 4).unwrap();
+    session.set_driver(Driver::Random);
+    let paid = |session: &Session| -> Vec<u32> {
+        let records = session.history().range(31, 60);
+        records
+            .flat_map(|(_, record)| record.totals.iter().map(|paid| paid.to_bits()).collect::<Vec<_>>())
+            .collect()
+    };
+    steps(&mut session, 60);
+    let first = paid(&session);
+    assert!(first.iter().collect::<std::collections::BTreeSet<_>>().len() > 5, "a bonus that falls");
+    session.seek(30);
+    session.branch(Driver::Random).unwrap();
+    steps(&mut session, 30);
+    assert_eq!(paid(&session), first, "in a branch");
+    session.close_branch();
+    session.seek(30);
+    session.rewind().unwrap();
+    steps(&mut session, 30);
+    assert_eq!(paid(&session), first, "after a rewind");
+    // A term more makes a revision, and forgets nothing of the episodes under way.
+    session.seek(30);
+    session.rewind().unwrap();
+    let watch = RewardEdit::AddShadow { name: "sparse".into() };
+    session.edit(&watch, None).unwrap();
+    steps(&mut session, 30);
+    let records = session.history().range(31, 60);
+    let own: Vec<u32> = records
+        .flat_map(|(_, record)| record.totals[..4].iter().map(|paid| paid.to_bits()).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(own, first, "after an edit");
 }

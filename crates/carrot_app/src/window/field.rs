@@ -11,7 +11,7 @@ use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use super::camera::to_bevy;
 use super::draw::Drawn;
 use crate::desk::Desk;
-use crate::field::{Field, field};
+use crate::field::Field;
 
 /// From the least pay to the most: dark blue, teal, yellow.
 const RAMP: [[f32; 3]; 3] = [[38.0, 30.0, 92.0], [38.0, 140.0, 138.0], [250.0, 226.0, 90.0]];
@@ -57,7 +57,8 @@ pub(super) fn draw_field(
     let now = key(&desk);
     if now != *shown {
         *shown = now;
-        let found = now.and(desk.session.as_ref()).and_then(|session| field(session, graph));
+        let Desk { fields, session, .. } = &mut *desk;
+        let found = now.and(session.as_ref()).and_then(|session| fields.field(session, graph));
         if let Some(field) = &found
             && let Some(mut material) = materials.get_mut(&material.0)
         {

@@ -27,6 +27,7 @@ use bevy_egui::{
 
 use crate::desk::Desk;
 use crate::launch::WindowSpec;
+use crate::session::Session;
 use crate::{layout, theme};
 
 /// Time in a frame for stepping envs, so that the window stays smooth.
@@ -50,11 +51,20 @@ pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sy
         resolution: WindowResolution::new(spec.size.0, spec.size.1),
         ..default()
     };
-    let way = match (&desk.scenario, &desk.scene_path) {
+    let way = match (&desk.opening, &desk.scene_path) {
         _ if spec.tour.is_none() => tour::Way::Gallery,
         (Some(scenario), _) => tour::Way::Scenario(scenario.path().into()),
-        (None, Some(scene)) => tour::Way::Scene(scene.clone()),
-        (None, None) => tour::Way::Families,
+        (None, Some(scene)) => {
+            let people = |session: &Session| {
+                session.setup().preferences.as_ref().is_some_and(|config| config.asks_people())
+            };
+            let asks = |session: &Session| [people(session), !session.asking().is_empty()];
+            tour::Way::Scene(scene.clone(), desk.session.as_ref().map(asks).unwrap_or_default())
+        }
+        (None, None) => {
+            let mut models = desk.places.models.iter();
+            tour::Way::Families(models.find(|(_, path)| path.is_dir()).map(|(name, _)| name.clone()))
+        }
     };
     let mut app = App::new();
     app.add_plugins(
@@ -69,7 +79,7 @@ pub fn run(desk: Desk, spec: &WindowSpec, cannot_open: impl Fn(&str) + Send + Sy
     .init_resource::<WorldRect>()
     .insert_non_send(desk)
     .add_systems(Startup, set_up)
-    .insert_resource(RenderErrorHandler(start::give_up))
+    .insert_resource(RenderErrorHandler(start::answer))
     .add_systems(First, (start::unguard.run_if(run_once), advance))
     .add_systems(EguiPrimaryContextPass, show)
     .add_systems(PostUpdate, fit_viewport.before(bevy::camera::CameraUpdateSystems));

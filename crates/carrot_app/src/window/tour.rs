@@ -27,12 +27,12 @@ pub(super) struct TourPlugin {
 
 /// What is visited.
 pub(super) enum Way {
-    /// A scene or a scenario of each family.
-    Families,
+    /// A scene or a scenario of each family, and with an image-text model one that asks it.
+    Families(Option<String>),
     /// Every scene, without panels.
     Gallery,
-    /// One scene.
-    Scene(PathBuf),
+    /// One scene; whether its trainings ask people, and whether its reward asks about pictures.
+    Scene(PathBuf, [bool; 2]),
     /// One scenario.
     Scenario(PathBuf),
 }
@@ -51,8 +51,12 @@ enum Beat {
     Do(Action),
     /// Some frames pass.
     Wait(u32),
+    /// Frames pass until the scenario on its way is there.
+    Opened,
     /// Frames pass until the training of the window took some updates.
     Trained(usize),
+    /// Frames pass until a pair of clips can be compared.
+    Asked,
     /// A picture.
     Shot(&'static str),
     /// A look at every scene of the start page.
@@ -77,9 +81,17 @@ impl Tour {
     fn new(folder: PathBuf, way: &Way) -> Self {
         let mut beats = VecDeque::from([Beat::Wait(WARM_UP)]);
         match way {
-            Way::Families => beats.extend(Self::families()),
+            Way::Families(model) => {
+                beats.extend(Self::families());
+                let asks = model.as_ref().map(|model| scene_that_asks(model, &folder));
+                beats.extend(asks.into_iter().flatten().flat_map(|scene| words(&scene)));
+            }
             Way::Gallery => beats.extend([Beat::Press(KeyCode::F5, Key::F5), Beat::EveryScene]),
-            Way::Scene(path) => beats.extend(stops(path, false)),
+            Way::Scene(path, [people, pictures]) => {
+                beats.extend(stops(path, false));
+                beats.extend(pictures.then(|| words(path)).into_iter().flatten());
+                beats.extend(people.then(|| labels(path)).into_iter().flatten());
+            }
             Way::Scenario(path) => beats.extend(scenario(path, 0)),
         }
         Self { folder, beats, wait: 0, release: None, shots: 0, waits_for_picture: false }
@@ -91,6 +103,7 @@ impl Tour {
         beats.extend(stops(Path::new("scenes/door_key_8x8.ron"), false));
         beats.extend(stops(Path::new("scenes/cart_pole.ron"), true));
         beats.extend(scenario(Path::new("scenes/scenarios/cart_pole.ron"), 7));
+        beats.extend(labels(Path::new("scenes/cart_pole_labelled.ron")));
         beats.extend([
             Beat::Press(KeyCode::F9, Key::F9),
             Beat::Wait(6),
@@ -106,9 +119,46 @@ impl Tour {
 /// A rollout of a scenario while it is decided.
 fn scenario(file: &Path, rollout: usize) -> Vec<Beat> {
     let play = || Beat::Press(KeyCode::Space, Key::Space);
-    let open = [Action::OpenScenario(file.into()), Action::WatchRollout(rollout), Action::SetSpeed(0.5)];
+    let open = Beat::Do(Action::OpenScenario(file.into()));
+    let watch = [Action::WatchRollout(rollout), Action::SetSpeed(0.5)].map(Beat::Do);
     let rest = [Beat::Wait(4), play(), Beat::Wait(14), play(), Beat::Wait(4), Beat::Shot("scenario")];
-    open.map(Beat::Do).into_iter().chain(rest).collect()
+    [open, Beat::Opened].into_iter().chain(watch).chain(rest).collect()
+}
+
+/// A training that asks people: clips, answers, and the next clips.
+fn labels(scene: &Path) -> Vec<Beat> {
+    let says = |code, key| [Beat::Asked, Beat::Press(code, key), Beat::Wait(2)];
+    let mut beats = vec![
+        Beat::Do(Action::OpenScene(scene.into())),
+        Beat::Wait(2),
+        Beat::Do(Action::StartTraining),
+        Beat::Asked,
+        Beat::Press(KeyCode::F4, Key::F4),
+    ];
+    beats.extend(says(KeyCode::ArrowLeft, Key::ArrowLeft));
+    beats.extend(says(KeyCode::ArrowRight, Key::ArrowRight));
+    beats.extend([Beat::Asked, Beat::Wait(12), Beat::Shot("labels"), Beat::Do(Action::StopTraining)]);
+    beats.push(Beat::Press(KeyCode::F6, Key::F6));
+    beats
+}
+
+/// A scene that asks a model about pictures, in a folder; none where it cannot be written.
+fn scene_that_asks(model: &str, folder: &Path) -> Option<PathBuf> {
+    let goal = "goal: \"the pole stands upright\", baseline: \"a cart and a pole\"";
+    let text = format!(
+        "(version: 1, task: \"CartPole-v1\", batch: (num_envs: 16, num_steps: 64), reward: [
+            (name: \"upright\", kind: Vlm({goal}, model: \"{model}\")),
+        ])"
+    );
+    let scene = folder.join("words.ron");
+    std::fs::write(&scene, text).ok().map(|()| scene)
+}
+
+/// A reward that asks an image-text model: its picture, its answers, the truth.
+fn words(scene: &Path) -> Vec<Beat> {
+    let mut beats = glance(scene.into(), key("6", KeyCode::Digit6));
+    beats.extend([Beat::Wait(4), Beat::Shot("words")]);
+    beats
 }
 
 /// A scene after some steps, then one more beat.
@@ -230,6 +280,14 @@ fn walk(
             tour.beats.extend(scenes.flat_map(|scene| glance(scene, Beat::Shot("scene"))));
         }
         Some(Beat::Do(action)) => desk.apply(action),
+        Some(Beat::Opened) if desk.opening.is_some() => tour.beats.push_front(Beat::Opened),
+        Some(Beat::Opened) => {}
+        Some(Beat::Asked) => {
+            let is_seen = desk.labels.as_ref().is_some_and(|labels| labels.clips().is_some());
+            if !is_seen && desk.is_training() {
+                tour.beats.push_front(Beat::Asked);
+            }
+        }
         Some(Beat::Trained(updates)) => {
             let training = desk.training.as_ref();
             let waits =

@@ -61,8 +61,7 @@ fn no_text_is_cut_on_any_panel() {
                 assert_eq!(cut(&harness, size), Vec::<String>::new(), "{scene} {tab:?} {side:?} at {size:?}");
             }
         }
-        let mut desk = place.desk();
-        desk.open(&scenes().join("scenarios/cart_pole.ron")).unwrap();
+        let mut desk = place.with_scenario(&scenes().join("scenarios/cart_pole.ron"));
         (0..30).for_each(|_| desk.apply(Action::StepOnce));
         let harness = window(desk, size);
         assert_eq!(cut(&harness, size), Vec::<String>::new(), "scenario at {size:?}");

@@ -62,9 +62,43 @@ fn every_tab_and_side_is_a_key_away() {
     harness.key_press(Key::F5);
     harness.run_steps(2);
     assert!(harness.query_by_label("Start page").is_some());
+    harness.key_press(Key::F1);
+    harness.run_steps(3);
+    for (_, what) in carrot_app::keys::HELP {
+        harness.get_by_label(what);
+    }
+    harness.key_press(Key::F1);
+    harness.run_steps(3);
+    assert!(harness.query_by_label("What every key does").is_none());
     harness.key_press(Key::Escape);
     harness.run_steps(2);
     assert!(harness.state().session.is_none());
+}
+
+#[test]
+fn edits_and_trainings_outlive_the_graphics_device() {
+    let place = Workplace::new();
+    let scene = place.folder.path().join("scene.ron");
+    std::fs::write(&scene, crate::equal::SCENE).unwrap();
+    let mut desk = place.desk();
+    desk.open(&scene).unwrap();
+    assert!(!desk.lose_sight("removed").contains("edits"), "there are none");
+    desk.apply(Action::Switch { graph: 0, path: "alive".into(), on: false });
+    let told = desk.lose_sight("\nthe device was removed\nand more");
+    let kept = place.folder.path().join("scene.rescued.ron");
+    assert!(
+        told.contains("failed: the device was removed; edits: ") && told.contains("start the window again")
+    );
+    assert!(std::fs::read_to_string(kept).unwrap().contains("0.0"));
+    desk.apply(Action::StartTraining);
+    let start = Instant::now();
+    while desk.run.is_none() {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        desk.advance(0.01, || true);
+    }
+    let told = desk.lose_sight("lost");
+    assert!(told.contains("training goes on; look again with: carrot-app "), "{told}");
+    assert!(desk.is_training());
 }
 
 #[test]

@@ -20,7 +20,7 @@ const ROWS: usize = 16;
 const STEPS: u64 = 60;
 
 /// A scene that is trained in four updates.
-const SCENE: &str = r#"(
+pub(crate) const SCENE: &str = r#"(
     version: 1,
     task: "CartPole-v1",
     batch: (num_envs: 8, num_steps: 32, seed: 5),

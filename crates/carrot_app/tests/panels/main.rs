@@ -4,8 +4,10 @@
 mod clip;
 mod desk;
 mod equal;
+mod labels;
 mod reward;
 mod scenario;
+mod words;
 
 use std::path::PathBuf;
 
@@ -29,6 +31,7 @@ impl Workplace {
             scenes: scenes(),
             runs: self.folder.path().join("runs"),
             pictures: self.folder.path().join("pictures"),
+            models: Default::default(),
         })
     }
 
@@ -37,6 +40,22 @@ impl Workplace {
         let mut desk = self.desk();
         desk.open(&scenes().join(scene)).unwrap();
         desk
+    }
+
+    /// A desk with a scenario on it.
+    pub fn with_scenario(&self, scenario: &std::path::Path) -> Desk {
+        let mut desk = self.desk();
+        desk.open(scenario).unwrap();
+        opened(&mut desk);
+        desk
+    }
+}
+
+/// Waits until the scenario on its way is on the desk, or why it is not.
+pub(crate) fn opened(desk: &mut Desk) {
+    while desk.opening.is_some() {
+        desk.advance(0.0, || true);
+        std::thread::sleep(std::time::Duration::from_millis(2));
     }
 }
 

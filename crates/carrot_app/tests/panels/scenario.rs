@@ -11,7 +11,7 @@ use carrot_lab::scenario::{ScenarioFile, pay, play};
 use carrot_scene::Source;
 use egui_kittest::kittest::Queryable;
 
-use crate::{Workplace, scenes, window};
+use crate::{Workplace, opened, scenes, window};
 
 /// Everything that a timeline can do to a row, and one expectation that fails at step 20.
 const ROUGH: &str = r#"(
@@ -50,8 +50,7 @@ fn fate(desk: &Desk, name: &str) -> Fate {
 /// Plays every rollout of a file in the window and headless in two shards: signals, truth and every reward agree.
 fn holds_the_same_bits(place: &Workplace, path: &Path) {
     let file = ScenarioFile::read(&Source::read(path).unwrap()).unwrap();
-    let mut desk = place.desk();
-    desk.open(path).unwrap();
+    let mut desk = place.with_scenario(path);
     for (index, rollout) in file.rollouts.iter().enumerate() {
         let played = play(&file.task, rollout, rollout.envs.min(2)).unwrap();
         let paid: Vec<_> =
@@ -92,8 +91,7 @@ fn a_scenario_gives_the_same_bits_in_the_window() {
 #[test]
 fn a_weight_that_changes_in_one_row_is_seen_in_that_row() {
     let place = Workplace::new();
-    let mut desk = place.desk();
-    desk.open(&rough(&place)).unwrap();
+    let mut desk = place.with_scenario(&rough(&place));
     desk.apply(Action::StepOnce);
     let (session, scenario) = (desk.session.as_ref().unwrap(), desk.scenario.as_ref().unwrap());
     let mixed = session.setup().graphs.iter().position(|graph| graph.name == "mixed").unwrap();
@@ -113,8 +111,7 @@ fn a_weight_that_changes_in_one_row_is_seen_in_that_row() {
 #[test]
 fn expectations_are_decided_while_it_plays_and_a_failure_is_one_click_away() {
     let place = Workplace::new();
-    let mut desk = place.desk();
-    desk.open(&rough(&place)).unwrap();
+    let mut desk = place.with_scenario(&rough(&place));
     assert_eq!(desk.side, Side::Scenario);
     let mut harness = window(desk, (1280.0, 720.0));
     harness.get_by_label_contains("Expected of it: 0 hold, 0 do not, 4 are open");
@@ -141,8 +138,7 @@ fn expectations_are_decided_while_it_plays_and_a_failure_is_one_click_away() {
 #[test]
 fn it_stops_where_the_rollout_is_over_and_its_mistakes_are_told() {
     let place = Workplace::new();
-    let mut desk = place.desk();
-    desk.open(&rough(&place)).unwrap();
+    let mut desk = place.with_scenario(&rough(&place));
     desk.apply(Action::WatchRollout(1));
     desk.apply(Action::TogglePlay);
     (0..50).for_each(|_| desk.advance(0.2, || true));
@@ -157,6 +153,7 @@ fn it_stops_where_the_rollout_is_over_and_its_mistakes_are_told() {
     let wrong = place.folder.path().join("wrong.ron");
     std::fs::write(&wrong, ROUGH.replace("end_early", "end_erly")).unwrap();
     desk.apply(Action::OpenScenario(wrong));
+    opened(&mut desk);
     assert!(desk.notices.last().is_some_and(|notice| notice.contains("end_early")), "{:?}", desk.notices);
     assert!(desk.scenario.is_some(), "what was open stays");
 }
@@ -172,6 +169,24 @@ fn the_start_page_offers_scenarios() {
     );
     harness.run_steps(3);
     harness.get_by_label("Watch cart pole").click();
+    harness.run_steps(2);
+    harness.get_by_label("Cancel opening");
+    assert!(harness.state().scenario.is_none(), "the window stays alive while the rollouts are played");
+    opened(harness.state_mut());
     harness.run_steps(3);
     assert!(harness.state().scenario.is_some() && harness.state().session.is_some());
+}
+
+#[test]
+fn a_scenario_on_its_way_can_be_called_off() {
+    let place = Workplace::new();
+    let mut desk = place.with("cart_pole.ron");
+    desk.apply(Action::OpenScenario(rough(&place)));
+    let mut harness = window(desk, (1280.0, 720.0));
+    harness.get_by_label("Cancel opening").click();
+    harness.run_steps(2);
+    harness.state_mut().advance(0.1, || true);
+    let desk = harness.state();
+    assert!(desk.opening.is_none() && desk.scenario.is_none() && desk.notices.is_empty());
+    assert!(desk.session.is_some(), "what was open stays");
 }

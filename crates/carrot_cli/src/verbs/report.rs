@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use carrot_lab::LabError;
+use carrot_lab::report::words;
 use carrot_lab::report::{read_runs, render_html, summarise, text_table};
 use clap::Args;
 use serde_json::json;
@@ -29,7 +30,17 @@ impl Report {
     pub(super) fn run(&self, output: &Output) -> Result<(), Failure> {
         let curves = read_runs(&self.runs)?;
         let summary = summarise(&curves);
-        let page = render_html(&curves, &summary, &self.title)?;
+        let mut asked = Vec::new();
+        for run in &curves {
+            match words::of_run(run) {
+                Ok(found) => asked.extend(found),
+                // A page without that part is better than none.
+                Err(error) => {
+                    output.note(&format!("warning: {}: no pictures: {error}", run.folder.display()))
+                }
+            }
+        }
+        let page = render_html(&curves, &summary, &asked, &self.title)?;
         std::fs::write(&self.out, page).map_err(|error| LabError::File {
             what: "cannot write the report",
             why: error.to_string(),

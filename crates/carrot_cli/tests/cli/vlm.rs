@@ -50,6 +50,12 @@ fn a_published_model_is_taken_in_and_rewards_a_training() {
     let (answer, code) = json(here.path(), &["rescore", "run"]);
     assert_eq!(code, Some(0), "{answer}");
     succeed(here.path(), &["eval", "run"]);
+    succeed(here.path(), &["report", "run"]);
+    let page = fs::read_to_string(here.path().join("report.html")).unwrap();
+    assert!(
+        page.contains("asks clip for &quot;the red cube&quot;, away from &quot;a cube&quot; by alpha 0.3")
+    );
+    assert!(page.matches("data:image/png;base64,").count() > 8, "frames of an episode, and disagreements");
 }
 
 #[test]

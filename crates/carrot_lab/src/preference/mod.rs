@@ -5,6 +5,7 @@ mod queue;
 mod rounds;
 mod segments;
 mod store;
+mod takes;
 
 pub use carrot_learn::preference::{Pair, Segment};
 pub(crate) use config::model_name;
@@ -13,3 +14,4 @@ pub use queue::PairQueue;
 pub use rounds::{News, Preferences};
 pub(crate) use store::PreferenceStore;
 pub use store::{BadLine, Label, LabelReader, LabelWriter, PreferencePaths, Says};
+pub use takes::{PairTakes, Take};

@@ -6,7 +6,8 @@ use std::path::Path;
 use carrot_learn::preference::Pair;
 use carrot_record::read_lines_from;
 
-use super::store::{BadLine, Label, LabelReader, LabelWriter, PreferencePaths, Says};
+use super::store::{BadLine, Label, LabelReader, LabelWriter, PreferencePaths, Says, read_takes};
+use super::takes::PairTakes;
 use crate::error::LabError;
 
 /// Pairs and answers of a run, read on while it trains. Every answer is on the device before the next pair is shown.
@@ -68,6 +69,14 @@ impl PairQueue {
     /// The pair to be compared next: the oldest without an answer.
     pub fn current(&self) -> Option<&Pair> {
         self.pairs.values().find(|pair| !self.answered.contains_key(&pair.id))
+    }
+
+    /// What shows a pair again; nothing for a side of which nothing was kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn takes(&self, pair: u64) -> Result<PairTakes, LabError> {
+        read_takes(&self.paths.takes(pair))
     }
 
     /// Pairs that wait, and pairs with an answer.

@@ -10,17 +10,20 @@ use carrot_learn::preference::{
     judge_by_one_of,
 };
 use carrot_reward::{Ledger, RewardModel};
-use carrot_sim::Rollout;
+use carrot_sim::{Rollout, VecEnv};
 use serde::{Deserialize, Serialize};
 
 use super::config::{Annotator, PreferenceConfig};
 use super::segments::sample;
 use super::store::{Label, Says};
+use super::takes::{PairTakes, Takes};
 use crate::error::LabError;
 use crate::versions::PublishedVersion;
 
 /// Part of a checkpoint.
 const STATE: &str = "preference.postcard";
+/// Only where people compare.
+const TAKES: &str = "takes.postcard";
 /// Segments drawn from a rollout, and segments that are remembered.
 const DRAWN: usize = 64;
 const REMEMBERED: usize = 512;
@@ -32,6 +35,7 @@ pub struct Preferences {
     trainer: RewardTrainer,
     published: Option<RewardNet>,
     state: State,
+    takes: Takes,
 }
 
 /// What changes from update to update, beside the networks.
@@ -58,6 +62,8 @@ struct State {
 pub struct News {
     /// Pairs that are asked for.
     pub asked: Vec<Pair>,
+    /// What people need to see them again, by number of the pair.
+    pub takes: Vec<(u64, PairTakes)>,
     /// Answers of simulated annotators.
     pub labels: Vec<Label>,
     /// The network that rewards from the next rollout on.
@@ -74,7 +80,7 @@ impl Preferences {
     pub(crate) fn new(config: PreferenceConfig, seed: u64) -> Result<Self, LabError> {
         let trainer =
             RewardTrainer::new(config.network.clone(), config.inputs.clone(), config.combine, seed)?;
-        Ok(Self { config, seed, trainer, published: None, state: State::default() })
+        Ok(Self { config, seed, trainer, published: None, state: State::default(), takes: Takes::default() })
     }
 
     /// What was read of the scene.
@@ -126,6 +132,17 @@ impl Preferences {
         self.state.asked = self.state.asked.max(next);
     }
 
+    /// Looks at the batch before a rollout, so that people can be shown what happens in it.
+    ///
+    /// # Errors
+    /// When a row's state cannot be written.
+    pub(crate) fn before_rollout(&mut self, env: &VecEnv) -> Result<(), LabError> {
+        if self.config.asks_people() {
+            self.takes.begin(env)?;
+        }
+        Ok(())
+    }
+
     /// Looks at a finalised rollout: may ask, be answered, fit and publish.
     ///
     /// # Errors
@@ -139,11 +156,17 @@ impl Preferences {
         let gold = self.config.gold.map(|graph| &ledger.graphs[graph]);
         let found = sample(&self.config, rollout, gold, DRAWN, (self.seed, env_steps, self.state.rollouts));
         self.state.refused_segments += found.refused;
+        self.takes.keep(&found.segments, rollout);
         self.state.pool.extend(found.segments);
         let extra = self.state.pool.len().saturating_sub(REMEMBERED);
         self.state.pool.drain(..extra);
+        self.takes.forget(&self.state.pool);
 
         let mut news = News { asked: self.ask()?, ..News::default() };
+        if self.config.asks_people() {
+            let takes = |pair: &Pair| (pair.id, self.takes.of(pair, self.config.inputs.len()));
+            news.takes = news.asked.iter().map(takes).collect();
+        }
         news.labels = self.answer();
         self.state.rollouts += 1;
         if self.state.changed {
@@ -273,6 +296,9 @@ impl Preferences {
             parts.extend(net.save()?);
         }
         parts.insert(STATE.into(), postcard::to_stdvec(&self.state).map_err(part_error)?);
+        if self.config.asks_people() {
+            parts.insert(TAKES.into(), postcard::to_stdvec(&self.takes).map_err(part_error)?);
+        }
         Ok(())
     }
 
@@ -282,6 +308,9 @@ impl Preferences {
         let state = postcard::from_bytes(parts.get(STATE).ok_or_else(missing)?).map_err(part_error)?;
         let published = if RewardNet::is_in(parts) { Some(RewardNet::load(parts)?) } else { None };
         self.trainer.load(parts)?;
+        if let Some(takes) = parts.get(TAKES) {
+            self.takes = postcard::from_bytes(takes).map_err(part_error)?;
+        }
         (self.state, self.published) = (state, published);
         Ok(())
     }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! RUN/preferences/pairs.jsonl   every pair that was asked for, by the training
+//! RUN/preferences/takes/         what people need to see the pairs again, a file each
 //! RUN/preferences/labels.jsonl  every answer, by whoever gives it; lines are only ever added
 //! ```
 
@@ -14,6 +15,7 @@ use carrot_record::{DiskStorage, LineLog, read_lines};
 use serde::{Deserialize, Serialize};
 
 use super::rounds::News;
+use super::takes::PairTakes;
 use crate::error::LabError;
 use crate::versions::failed;
 
@@ -101,6 +103,11 @@ impl PreferencePaths {
     /// Every pair that was asked for.
     pub fn pairs(&self) -> PathBuf {
         self.root.join("pairs.jsonl")
+    }
+
+    /// What is needed to see a pair again.
+    pub fn takes(&self, pair: u64) -> PathBuf {
+        self.root.join("takes").join(format!("{pair:06}.postcard"))
     }
 
     /// Every answer.
@@ -208,6 +215,7 @@ fn close_last_line(path: &Path) -> io::Result<()> {
 
 /// What a training writes down of its preferences.
 pub(crate) struct PreferenceStore {
+    paths: PreferencePaths,
     pairs: LineLog,
     labels: LineLog,
     /// Pairs and answers that the files hold; what a resumed training makes again is not written twice.
@@ -231,6 +239,7 @@ impl PreferenceStore {
             next_pair: pairs.iter().map(|pair| pair.id + 1).max().unwrap_or(0),
             next_label: labels.iter().map(|label| label.pair + 1).max().unwrap_or(0),
             reader: LabelReader::new(paths.labels()),
+            paths,
         };
         Ok((store, pairs))
     }
@@ -242,6 +251,10 @@ impl PreferenceStore {
 
     /// Writes down what a rollout led to.
     pub(crate) fn write(&mut self, news: &News) -> Result<(), LabError> {
+        // Whoever reads of a pair finds what shows it.
+        for (pair, takes) in news.takes.iter().filter(|(pair, _)| *pair >= self.next_pair) {
+            write_takes(&self.paths.takes(*pair), takes)?;
+        }
         for pair in news.asked.iter().filter(|pair| pair.id >= self.next_pair) {
             self.pairs.append(pair)?;
         }
@@ -262,6 +275,25 @@ impl PreferenceStore {
         self.pairs.sync()?;
         self.labels.sync()?;
         Ok(())
+    }
+}
+
+fn write_takes(path: &Path, takes: &PairTakes) -> Result<(), LabError> {
+    let cannot = "cannot write the takes of a pair";
+    let bytes = postcard::to_stdvec(takes)
+        .map_err(|error| LabError::Part { part: path.display().to_string(), why: error.to_string() })?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed(cannot, folder))?;
+    }
+    fs::write(path, bytes).map_err(failed(cannot, path))
+}
+
+/// Reads what shows a pair; nothing where nothing was kept.
+pub(super) fn read_takes(path: &Path) -> Result<PairTakes, LabError> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok([None, None]),
+        read => postcard::from_bytes(&read.map_err(failed("cannot read the takes of a pair", path))?)
+            .map_err(|error| LabError::Part { part: path.display().to_string(), why: error.to_string() }),
     }
 }
 

@@ -9,7 +9,7 @@
 //! let runs = report::read_runs(&["runs/CartPole-v1/ppo/20260214_093000_s7".into()])?;
 //! let summary = report::summarise(&runs);
 //! let table = report::text_table(&summary);
-//! let html = report::render_html(&runs, &summary, "Balancing a pole")?;
+//! let html = report::render_html(&runs, &summary, &[], "Balancing a pole")?;
 //! # Ok::<(), report::ReportError>(())
 //! ```
 
@@ -19,6 +19,8 @@ mod page;
 mod plots;
 mod reward_plots;
 mod summary;
+pub mod words;
+mod words_page;
 
 use std::{
     collections::BTreeSet,

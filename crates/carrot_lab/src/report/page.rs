@@ -11,6 +11,8 @@ use super::{
     plots::{COLOURS, Colour},
     reward_plots::{Group, TermsPlot, joint_plot, max_step, return_plot, score_plot, terms_plot},
     summary::{SCORE, SUCCESS, groups, number_text, share_text, sized_share_text, sized_text, spread_text},
+    words::Words,
+    words_page,
 };
 
 /// The name ends in `.html`: this is what makes minijinja escape.
@@ -34,6 +36,7 @@ struct TaskView<'a> {
     score_svg: String,
     success_svg: String,
     rewards: Vec<RewardView<'a>>,
+    words: String,
 }
 
 #[derive(Serialize)]
@@ -102,13 +105,19 @@ struct ConfigView<'a> {
 
 /// Renders the report: one HTML page without references to anything outside of it.
 ///
-/// `summary` is that of the same `runs`; the page is the same, byte for byte, for the same runs and title.
+/// `summary` is that of the same `runs`, and `words` is what they ask about pictures; the page is the same, byte for
+/// byte, for the same of all and the same title.
 ///
 /// # Errors
 /// [`ReportError::Plot`], [`ReportError::Page`].
-pub fn render_html(runs: &[RunCurves], summary: &Summary, title: &str) -> Result<String, ReportError> {
+pub fn render_html(
+    runs: &[RunCurves],
+    summary: &Summary,
+    words: &[Words],
+    title: &str,
+) -> Result<String, ReportError> {
     let groups = groups(runs);
-    let tasks: Result<Vec<_>, _> = summary.tasks.iter().map(|task| task_view(task, &groups)).collect();
+    let tasks: Result<Vec<_>, _> = summary.tasks.iter().map(|task| task_view(task, &groups, words)).collect();
     let rewards = || summary.tasks.iter().flat_map(|task| &task.rewards);
     let is_fooled =
         |reward: &&RewardSummary| matches!(reward.verdict, Verdict::Fooled | Verdict::Sometimes { .. });
@@ -130,7 +139,11 @@ pub fn render_html(runs: &[RunCurves], summary: &Summary, title: &str) -> Result
 
 type Groups<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a RunCurves>>;
 
-fn task_view<'a>(task: &'a TaskSummary, groups: &'a Groups<'a>) -> Result<TaskView<'a>, ReportError> {
+fn task_view<'a>(
+    task: &'a TaskSummary,
+    groups: &'a Groups<'a>,
+    words: &[Words],
+) -> Result<TaskView<'a>, ReportError> {
     let group = |(index, reward): (usize, &'a RewardSummary)| {
         let runs = groups.get(&(task.task.as_str(), reward.reward.as_str()));
         Group { runs: runs.map_or(&[], Vec::as_slice), colour: Colour::Series(index) }
@@ -144,6 +157,7 @@ fn task_view<'a>(task: &'a TaskSummary, groups: &'a Groups<'a>) -> Result<TaskVi
         score_svg: joint_plot(&drawn, SCORE, "score (truth)", max_step)?,
         success_svg: joint_plot(&drawn, SUCCESS, "success rate", max_step)?,
         rewards: rewards?,
+        words: words_page::part(words.iter().filter(|words| words.task == task.task))?,
     })
 }
 

@@ -124,7 +124,7 @@ fn study(runs: &Path, rows: u64) -> Vec<PathBuf> {
 fn report_on(folders: &[PathBuf], title: &str) -> (Summary, String) {
     let runs = read_runs(folders).unwrap();
     let summary = summarise(&runs);
-    let html = render_html(&runs, &summary, title).unwrap();
+    let html = render_html(&runs, &summary, &[], title).unwrap();
     (summary, html)
 }
 

@@ -92,7 +92,14 @@ impl<'a> Stage<'a> {
     /// When a batch cannot be built or stepped, or a checkpoint cannot be read.
     pub fn play(file: &'a ScenarioFile) -> Result<Self, LabError> {
         let played = file.rollouts.iter().map(|rollout| play(&file.task, rollout, 1));
-        let played = played.collect::<Result<Vec<_>, _>>()?;
+        Self::of(file, played.collect::<Result<_, _>>()?)
+    }
+
+    /// The same, of the file's rollouts as they were played before, in its order.
+    ///
+    /// # Errors
+    /// When a reward cannot pay for them.
+    pub fn of(file: &'a ScenarioFile, played: Vec<Played>) -> Result<Self, LabError> {
         let paid = (0..file.rewards.len()).map(|index| pay_all(file, index, &played));
         let paid = paid.collect::<Result<_, _>>()?;
         Ok(Self { file, played, paid })

@@ -62,7 +62,8 @@ pub fn rank_correlation(a: &[f32], b: &[f32]) -> Option<f64> {
     (spread > 0.0).then(|| product(&a, &b) / spread)
 }
 
-fn ranks(values: &[f32]) -> Vec<f64> {
+/// The place of each value in their order, from 0; equal values share the mean of their places.
+pub(crate) fn ranks(values: &[f32]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&i, &j| values[i].total_cmp(&values[j]));
     let mut ranks = vec![0.0; values.len()];

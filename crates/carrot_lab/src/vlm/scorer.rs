@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use carrot_learn::vlm::Vlm;
-use carrot_render::{RenderConfig, Renderer, Stamp, View};
-use carrot_reward::{PictureScorer, Question, RewardModel};
+use carrot_render::{Pictures, RenderConfig, Renderer, Stamp, View};
+use carrot_reward::{Picture, PictureScorer, Question, RewardModel};
 use carrot_sim::{Camera, Look, Task};
 
 use crate::error::LabError;
@@ -51,15 +51,7 @@ impl Eyes {
     /// # Errors
     /// When pictures cannot be drawn, or libtorch refuses.
     pub fn see(&mut self, looks: &[&Look]) -> Result<Vec<Arc<[f32]>>, LabError> {
-        let views: Vec<View<'_>> = looks
-            .iter()
-            .map(|look| View {
-                drawing: &look.drawing,
-                camera: &self.camera,
-                stamp: Stamp { env: look.row, episode: look.episode, step: look.step },
-            })
-            .collect();
-        let pictures = self.renderer.render(&views)?;
+        let pictures = self.draw(looks)?;
         let (size, width) = (pictures.size as usize, self.vlm.config().embedding);
         if self.seen.len() * width * size_of::<f32>() > CACHE {
             self.seen.clear();
@@ -77,6 +69,18 @@ impl Eyes {
         self.cost.pictures += looks.len() as u64;
         self.cost.fresh += fresh.len() as u64;
         Ok(keys.iter().filter_map(|key| self.seen.get(key).cloned()).collect())
+    }
+
+    fn draw(&mut self, looks: &[&Look]) -> Result<Pictures, LabError> {
+        let views: Vec<View<'_>> = looks
+            .iter()
+            .map(|look| View {
+                drawing: &look.drawing,
+                camera: &self.camera,
+                stamp: Stamp { env: look.row, episode: look.episode, step: look.step },
+            })
+            .collect();
+        Ok(self.renderer.render(&views)?)
     }
 
     /// Embeddings of prompts, one after the other.
@@ -123,5 +127,10 @@ impl RewardModel for Eyes {
 impl PictureScorer for Eyes {
     fn answers(&mut self, questions: &[&Question], looks: &[&Look]) -> Result<Vec<f32>, String> {
         self.ask(questions, looks).map_err(|error| error.to_string())
+    }
+
+    fn picture(&mut self, look: &Look) -> Result<Picture, String> {
+        let drawn = self.draw(&[look]).map_err(|error| error.to_string())?;
+        Ok(Picture { size: drawn.size as usize, rgb: drawn.data })
     }
 }

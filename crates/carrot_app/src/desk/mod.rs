@@ -1,25 +1,32 @@
 //! The desk: all that the window holds between two frames, and what every action does to it.
 
+mod opening;
+mod perform;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use carrot_lab::saved::SavedRun;
 use carrot_lab::{LabError, ModelFiles};
 use carrot_scene::Source;
 
+pub use opening::Opening;
+
 use crate::action::{Action, Side, Tab};
-use crate::field::Field;
-use crate::film;
+use crate::field::{Field, Fields};
 use crate::hand::Hand;
+use crate::labels::Labels;
 use crate::panels::reward::RewardState;
 use crate::panels::signals::SignalsState;
 use crate::panels::start::StartView;
 use crate::panels::timeline::TimelineState;
+use crate::panels::words::{SightView, image};
 use crate::runs::{FoundRun, find_runs};
 use crate::session::driver::Policy;
 use crate::session::scenario::Spot;
-use crate::session::training::Training;
-use crate::session::{Driver, RewardEdit, Scenario, Session};
+use crate::session::training::{Stand, Training};
+use crate::session::{Driver, LaneId, Scenario, Session, Sight};
 use crate::shelf;
 
 /// Seconds between two looks at runs that others write.
@@ -34,13 +41,23 @@ pub struct Places {
     pub runs: PathBuf,
     /// Folder for pictures.
     pub pictures: PathBuf,
+    /// Models that scenes may name.
+    pub models: ModelFiles,
 }
 
 impl Default for Places {
     fn default() -> Self {
-        Self { scenes: "scenes".into(), runs: "runs".into(), pictures: "pictures".into() }
+        Self {
+            scenes: "scenes".into(),
+            runs: "runs".into(),
+            pictures: "pictures".into(),
+            models: ModelFiles::new(),
+        }
     }
 }
+
+/// The step that a model sees: lane, row, tick, graph and node of the term.
+pub type Seen = (LaneId, usize, u64, usize, usize);
 
 /// Something that the window does beyond the desk: it owns camera and screen.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,10 +80,16 @@ pub struct Desk {
     pub scene_path: Option<PathBuf>,
     /// The scenario that is watched.
     pub scenario: Option<Scenario>,
+    /// The scenario that is being played on its way here.
+    pub opening: Option<Opening>,
     /// The run that was opened, or is trained here.
     pub run: Option<PathBuf>,
     /// The training of this window.
     pub training: Option<Training>,
+    /// What a model sees of the shown step, and of which: lane, row, tick, graph, node.
+    pub sight: Option<(Seen, Result<SightView, String>)>,
+    /// What the run on the desk asks people.
+    pub labels: Option<Labels>,
     /// Runs on disk.
     pub runs: Vec<FoundRun>,
     /// The start page.
@@ -81,10 +104,14 @@ pub struct Desk {
     pub follow: bool,
     /// Whether the panels are put away, so that the world has the whole window.
     pub is_bare: bool,
+    /// Whether the page of keys is shown.
+    pub shows_keys: bool,
     /// Whether the reward is laid out as a field on the floor.
     pub shows_field: bool,
     /// The field that is laid out.
     pub field: Option<Field>,
+    /// What makes it.
+    pub fields: Fields,
     /// What the reward panel remembers.
     pub reward: RewardState,
     /// What the timeline remembers.
@@ -99,6 +126,8 @@ pub struct Desk {
     pub errands: Vec<Errand>,
     /// Weights of terms that were turned off, by graph and path.
     silenced: BTreeMap<(usize, String), f32>,
+    /// The run that was looked at for questions.
+    asked: Option<PathBuf>,
     since_refresh: f32,
     pictures: u32,
 }
@@ -111,8 +140,12 @@ impl Desk {
             session: None,
             scene_path: None,
             scenario: None,
+            opening: None,
             run: None,
             training: None,
+            sight: None,
+            labels: None,
+            asked: None,
             runs: Vec::new(),
             start: StartView::default(),
             tab: Tab::default(),
@@ -120,8 +153,10 @@ impl Desk {
             dark: true,
             follow: false,
             is_bare: false,
+            shows_keys: false,
             shows_field: false,
             field: None,
+            fields: Fields::default(),
             reward: RewardState::default(),
             timeline: TimelineState::default(),
             signals: SignalsState::default(),
@@ -165,6 +200,36 @@ impl Desk {
         self.notices.drain(..surplus);
     }
 
+    /// Whether a training of this window is under way.
+    pub fn is_training(&self) -> bool {
+        let stand = self.training.as_ref().map(Training::stand);
+        matches!(stand, Some(Stand::Running | Stand::Paused))
+    }
+
+    /// Nothing can be shown any more: keeps edits that no file holds, and says what was lost, what goes on and what to
+    /// do.
+    pub fn lose_sight(&mut self, why: &str) -> String {
+        let why = why.lines().find(|line| !line.trim().is_empty()).unwrap_or("it gave no reason");
+        let kept = self.rescue().map_or_else(String::new, |path| format!("; edits: {}", path.display()));
+        let run = self.training.as_ref().and_then(Training::folder);
+        let rest = match run.filter(|_| self.is_training()) {
+            Some(run) => format!("training goes on; look again with: carrot-app {}", run.display()),
+            None => run.map_or_else(
+                || "start the window again".into(),
+                |run| format!("go on with: carrot-app {}", run.display()),
+            ),
+        };
+        format!("the graphics device failed: {}{kept}; {rest}", why.trim())
+    }
+
+    /// Writes a scene with edits that no file holds beside its file.
+    fn rescue(&mut self) -> Option<PathBuf> {
+        let session = self.session.as_mut().filter(|session| session.text().is_changed())?;
+        let scene = self.scene_path.clone().unwrap_or_else(|| self.places.runs.join("scene.ron"));
+        let path = scene.with_extension("rescued.ron");
+        session.save(&path).ok().map(|()| path)
+    }
+
     /// Lets time go on; `may_step` says whether there is time for one more step in this frame.
     pub fn advance(&mut self, secs: f32, may_step: impl FnMut() -> bool) {
         if let Some(session) = &mut self.session
@@ -176,11 +241,64 @@ impl Desk {
             training.listen();
             self.run = training.folder().map(Path::to_path_buf).or(self.run.take());
         }
+        self.look();
+        if let Err(error) = self.receive_scenario() {
+            self.note(error.to_string());
+        }
+        if let Err(error) = self.ask(secs) {
+            self.note(error.to_string());
+        }
         self.since_refresh += secs;
         if self.since_refresh > REFRESH_SECS {
             self.since_refresh = 0.0;
             self.refresh_runs();
         }
+    }
+
+    /// The term about pictures that is shown: the chosen one, or the first.
+    pub fn asking(&self, session: &Session) -> Option<(usize, usize)> {
+        let graph = self.reward.graph.min(session.setup().graphs.len() - 1);
+        let account = session.account(graph);
+        let chosen = account.lines.iter().find(|line| Some(&line.path) == self.reward.term.as_ref());
+        let chosen = chosen.map(|line| (graph, line.node));
+        chosen.filter(|&(graph, node)| session.asked(graph, node).is_some()).or_else(|| {
+            let all = session.asking();
+            all.iter().find(|(own, _)| *own == graph).or(all.first()).copied()
+        })
+    }
+
+    /// Shows the shown step to the model of the term about pictures, while that is looked at.
+    fn look(&mut self) {
+        let term = self.session.as_ref().filter(|_| self.tab == Tab::Words);
+        let Some((graph, node)) = term.and_then(|session| self.asking(session)) else { return };
+        let Some(session) = &mut self.session else { return };
+        let seen = (session.lane(), session.env(), session.tick(), graph, node);
+        if self.sight.as_ref().is_none_or(|(last, _)| *last != seen) {
+            let sight = session.look(graph, node).map(|Sight { picture, answer }| SightView {
+                picture: Arc::new(image(picture.size, &picture.rgb)),
+                answer,
+                score: session.record().map_or(0.0, |record| record.score[session.env()]),
+            });
+            self.sight = Some((seen, sight.map_err(|error| error.to_string())));
+        }
+    }
+
+    /// Puts what the run on the desk asks people before them, and lets its clips go on.
+    fn ask(&mut self, secs: f32) -> Result<(), LabError> {
+        if self.run != self.asked {
+            self.asked.clone_from(&self.run);
+            self.labels = None;
+            let found = self.run.as_deref().map_or(Ok(None), Labels::of_run)?;
+            if let Some((labels, bad)) = found {
+                self.labels = Some(labels);
+                bad.iter().for_each(|line| self.note(line.to_string()));
+            } else if self.side == Side::Labels {
+                self.side = Side::Reward;
+            }
+        }
+        let bad = self.labels.as_mut().map_or(Ok(Vec::new()), |labels| labels.advance(secs))?;
+        bad.iter().for_each(|line| self.note(line.to_string()));
+        Ok(())
     }
 
     /// Reads again what others may have written meanwhile.
@@ -200,9 +318,9 @@ impl Desk {
     fn go_home(&mut self) {
         self.session = None;
         self.scene_path = None;
-        self.scenario = None;
+        (self.scenario, self.opening) = (None, None);
         if self.start.scenes.is_empty() {
-            let (scenes, notes) = shelf::scene_cards(&self.places.scenes);
+            let (scenes, notes) = shelf::scene_cards(&self.places.scenes, &self.places.models);
             (self.start.scenes, self.start.notes) = (scenes, notes);
             self.start.scenarios = shelf::scenario_cards(&self.places.scenes);
         }
@@ -211,19 +329,27 @@ impl Desk {
     }
 
     fn open_scene(&mut self, path: &Path) -> Result<(), LabError> {
-        let session = Session::open_file(path)?;
+        let session = Session::open_file(path, &self.places.models)?;
         self.put_on_desk(session);
         self.scene_path = Some(path.to_path_buf());
         self.run = None;
         Ok(())
     }
 
-    fn open_scenario(&mut self, path: &Path) -> Result<(), LabError> {
-        let mut scenario = Scenario::open(path)?;
+    /// Puts a scenario on the desk once it is played; what is there stays until then.
+    fn receive_scenario(&mut self) -> Result<(), LabError> {
+        let Some(opened) = self.opening.as_mut().and_then(Opening::listen) else { return Ok(()) };
+        self.opening = None;
+        let mut scenario = opened?;
         let session = scenario.watch(scenario.watched())?;
         self.put_on_desk(session);
         self.scenario = Some(scenario);
         (self.run, self.side) = (None, Side::Scenario);
+        Ok(())
+    }
+
+    fn open_scenario(&mut self, path: &Path) -> Result<(), LabError> {
+        self.opening = Some(Opening::start(path)?);
         Ok(())
     }
 
@@ -278,190 +404,16 @@ impl Desk {
         self.silenced.clear();
         self.hand = Hand::new(&session.task().action);
         self.notices.clear();
-        (self.scene_path, self.scenario) = (None, None);
+        (self.scene_path, self.scenario, self.opening) = (None, None, None);
         if self.side == Side::Scenario {
             self.side = Side::Reward;
         }
+        if self.tab == Tab::Words && session.asking().is_empty() {
+            self.tab = Tab::default();
+        }
+        self.sight = None;
         self.session = Some(session);
         self.errands.push(Errand::ResetCamera);
-    }
-
-    fn perform(&mut self, action: Action) -> Result<(), LabError> {
-        match action {
-            Action::GoHome => self.go_home(),
-            Action::OpenScene(path) => self.open_scene(&path)?,
-            Action::OpenScenario(path) => self.open_scenario(&path)?,
-            Action::WatchRollout(rollout) => self.watch_rollout(rollout)?,
-            Action::LookAt(spot) => self.look_at(spot)?,
-            Action::OpenRun(path) => self.open_run(&path)?,
-            Action::ShowTab(tab) => {
-                self.tab = tab;
-                self.refresh_runs();
-            }
-            Action::ShowSide(Side::Scenario) if self.scenario.is_none() => {
-                self.note("Open a scenario first: a file with rollouts and what is expected of them");
-            }
-            Action::ShowSide(side) => self.side = side,
-            Action::SetDark(dark) => self.dark = dark,
-            Action::ResetCamera => self.errands.push(Errand::ResetCamera),
-            Action::Follow(follow) => self.follow = follow,
-            Action::HidePanels(hide) => self.is_bare = hide,
-            Action::ShowField(shows) => (self.shows_field, self.field) = (shows, None),
-            Action::SavePicture => {
-                let path = self.next_picture("png")?;
-                self.errands.push(Errand::Picture(path));
-            }
-            Action::SaveAnimation => {
-                let path = self.next_picture(film::suffix(film::encoder().as_deref()))?;
-                self.errands.push(Errand::Animation(path));
-            }
-            Action::Dismiss(index) if index < self.notices.len() => drop(self.notices.remove(index)),
-            Action::Dismiss(_) => {}
-            Action::StartTraining
-            | Action::PauseTraining(_)
-            | Action::StopTraining
-            | Action::CheckpointTraining => {
-                self.train(&action)?;
-            }
-            Action::UseCheckpoint => self.watch_policy()?,
-            other => self.perform_in_session(other)?,
-        }
-        Ok(())
-    }
-
-    fn perform_in_session(&mut self, action: Action) -> Result<(), LabError> {
-        let Some(session) = &mut self.session else { return Ok(()) };
-        match action {
-            Action::TogglePlay if session.is_playing() => session.pause(),
-            Action::TogglePlay => session.play(),
-            Action::StepOnce => {
-                session.pause();
-                session.step()?;
-            }
-            Action::StepBack => session.step_back(),
-            Action::GoLive => session.go_live(),
-            Action::Seek(tick) => {
-                session.pause();
-                session.seek(tick);
-            }
-            Action::Replay { env, tick } => {
-                session.select_env(env);
-                let (first, _) = session.history().episode_span(env, tick);
-                session.seek(first);
-                session.play();
-            }
-            Action::SetSpeed(speed) => session.set_speed(speed),
-            Action::Rewind => session.rewind()?,
-            Action::Branch(name) => {
-                let driver = driver_by_name(session, &name)?;
-                session.branch(driver)?;
-            }
-            Action::SelectLane(lane) => session.select_lane(lane),
-            Action::CloseBranch => session.close_branch(),
-            Action::AddBreakpoint(text) => session.add_breakpoint(&text)?,
-            Action::RemoveBreakpoint(index) => session.remove_breakpoint(index),
-            Action::EnableBreakpoint(index, enabled) => session.enable_breakpoint(index, enabled),
-            Action::SetDriver(name) => {
-                let driver = driver_by_name(session, &name)?;
-                session.set_driver(driver);
-            }
-            Action::SelectEnv(env) => session.select_env(env),
-            Action::SetWall(wall) => {
-                if wall > session.live().rows() {
-                    session.restart(wall)?;
-                }
-                session.set_wall(wall);
-                self.errands.push(Errand::ResetCamera);
-            }
-            Action::TakeWheel(on) => session.set_hand(on.then(|| self.hand.idle().to_vec())),
-            Action::Steer(action) => session.set_hand(Some(action)),
-            Action::Edit(edit, gesture) => {
-                session.edit(&edit, gesture)?;
-                self.tell_training(&edit);
-            }
-            Action::Switch { graph, path, on } => self.switch(graph, &path, on)?,
-            Action::Undo => session.undo()?,
-            Action::Redo => session.redo()?,
-            Action::Save => self.save()?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Turns a term off or on: its weight becomes 0, or what it was.
-    fn switch(&mut self, graph: usize, path: &str, on: bool) -> Result<(), LabError> {
-        let Some(session) = &mut self.session else { return Ok(()) };
-        let key = (graph, path.to_string());
-        let account = session.account(graph);
-        let now = account.lines.iter().find(|line| line.path == path).map_or(1.0, |line| line.weight);
-        let weight = match on {
-            true => self.silenced.remove(&key).unwrap_or(1.0),
-            false => {
-                self.silenced.insert(key, now);
-                0.0
-            }
-        };
-        let edit = RewardEdit::Set { graph, path: format!("{path}.weight"), value: format!("{weight:?}") };
-        session.edit(&edit, None)?;
-        self.tell_training(&edit);
-        Ok(())
-    }
-
-    /// Hands a weight on to the training under way; what else is edited waits for the next training.
-    fn tell_training(&mut self, edit: &RewardEdit) {
-        let (Some(session), Some(training)) = (&self.session, &self.training) else { return };
-        let RewardEdit::Set { graph, path, value } = edit else {
-            self.note("The training under way keeps its terms; start another to train on these.");
-            return;
-        };
-        let line = path.strip_suffix(".weight").and_then(|term| {
-            let account = crate::session::Account::unpaid(session.live().epoch(), *graph);
-            account.lines.into_iter().find(|line| line.path == term)
-        });
-        match (line, value.parse()) {
-            (Some(line), Ok(weight)) => training.set_weight(*graph, line.node, weight),
-            _ => self.note("The training under way takes new weights alone; start another to train on this."),
-        }
-    }
-
-    fn save(&mut self) -> Result<(), LabError> {
-        let Some(session) = &mut self.session else { return Ok(()) };
-        let path = match &self.scene_path {
-            Some(path) => path.clone(),
-            None => {
-                let name = session.task().name.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "_");
-                self.places.scenes.join(format!("{name}_edited.ron"))
-            }
-        };
-        session.save(&path)?;
-        self.scene_path = Some(path.clone());
-        self.note(format!("Saved {}", path.display()));
-        Ok(())
-    }
-
-    fn train(&mut self, action: &Action) -> Result<(), LabError> {
-        match (action, &self.training, &self.session) {
-            (Action::StartTraining, _, Some(session)) => {
-                self.training = Some(Training::start(session.setup().as_ref().clone(), &self.places.runs)?);
-                self.side = Side::Training;
-                self.tab = Tab::Learning;
-            }
-            (Action::PauseTraining(pause), Some(training), _) => training.pause(*pause),
-            (Action::StopTraining, Some(training), _) => training.stop(),
-            (Action::CheckpointTraining, Some(training), _) => training.checkpoint(),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn watch_policy(&mut self) -> Result<(), LabError> {
-        let nothing = || LabError::Refused("there is no run whose policy could be watched".into());
-        let run = self.run.clone().ok_or_else(nothing)?;
-        let policy = Policy::of_run(&run)?;
-        if let Some(session) = &mut self.session {
-            session.set_driver(Driver::Policy(policy));
-        }
-        Ok(())
     }
 
     /// A file for the next picture that does not exist yet.
@@ -476,9 +428,4 @@ impl Desk {
             }
         }
     }
-}
-
-fn driver_by_name(session: &Session, name: &str) -> Result<Driver, LabError> {
-    let found = Driver::by_name(session.task(), name);
-    found.ok_or_else(|| LabError::Refused(format!("{} has no script `{name}`", session.task().name)))
 }

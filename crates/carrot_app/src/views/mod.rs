@@ -1,5 +1,8 @@
 //! From the desk to what each panel shows.
 
+mod labels;
+mod words;
+
 use carrot_lab::scenario::{Expectation, Verdict};
 use carrot_reward::{COMBINATOR_DOCS, RuleDoc};
 
@@ -22,6 +25,9 @@ use crate::session::scenario::Spot;
 use crate::session::training::Stand;
 use crate::session::{Driver, Session, StepRecord};
 
+pub use labels::labels;
+pub use words::words;
+
 /// Steps that plots over time show.
 const WINDOW: u64 = 400;
 
@@ -34,7 +40,8 @@ fn window(session: &Session) -> (u64, u64) {
 
 /// The bar at the top.
 pub fn top(desk: &Desk) -> TopView {
-    let Some(session) = &desk.session else { return TopView { dark: desk.dark, ..TopView::default() } };
+    let shows = TopView { dark: desk.dark, keys: desk.shows_keys, ..TopView::default() };
+    let Some(session) = &desk.session else { return shows };
     let file = |path: &std::path::Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     let scenario = desk.scenario.as_ref().map(|scenario| scenario.path());
     let scene = desk.scene_path.as_deref().or(scenario).or(desk.run.as_deref()).and_then(file);
@@ -51,7 +58,7 @@ pub fn top(desk: &Desk) -> TopView {
         lane: session.lane(),
         follow: desk.follow,
         field: desk.shows_field,
-        dark: desk.dark,
+        ..shows
     }
 }
 

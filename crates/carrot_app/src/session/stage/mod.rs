@@ -1,5 +1,8 @@
 //! [`Session`]: one scene under a person's hands, with its lanes, its clock and its reward.
 
+mod sight;
+mod stops;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,13 +11,15 @@ use carrot_lab::{LabError, ModelFiles, Setup};
 use carrot_scene::Source;
 use carrot_sim::{Frame, TaskSpec};
 
-use super::account::Account;
-use super::breakpoint::Breakpoint;
-use super::driver::{Driver, Recording};
-use super::edits::{LoggedEdit, RewardEdit, RewardText};
-use super::history::{History, StepRecord};
-use super::live::Live;
-use super::mirror::Mirror;
+use crate::session::account::Account;
+use crate::session::breakpoint::Breakpoint;
+use crate::session::driver::{Driver, Recording};
+use crate::session::edits::{LoggedEdit, RewardEdit, RewardText};
+use crate::session::history::{History, StepRecord};
+use crate::session::live::Live;
+use crate::session::mirror::Mirror;
+
+pub use sight::Sight;
 
 /// Which future: 0 is the one that began with the session.
 pub type LaneId = usize;
@@ -100,8 +105,8 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`Session::open`].
-    pub fn open_file(path: &Path) -> Result<Self, LabError> {
-        Self::open(Source::read(path)?, ModelFiles::new(), ROWS)
+    pub fn open_file(path: &Path, models: &ModelFiles) -> Result<Self, LabError> {
+        Self::open(Source::read(path)?, models.clone(), ROWS)
     }
 
     /// The scene with every name resolved.
@@ -268,21 +273,6 @@ impl Session {
             self.stopped_by = Some("the rollout is over".into());
         }
         Ok(())
-    }
-
-    /// A condition stops time where it begins to hold for the chosen row.
-    fn stop_at_breakpoints(&mut self) {
-        let (tick, row) = (self.tick(), self.env);
-        let history = self.history();
-        let Some(now) = history.record(tick) else { return };
-        let before = history.record(tick - 1);
-        let begins =
-            |b: &&Breakpoint| b.enabled && b.is_met(now, row) && !before.is_some_and(|r| b.is_met(r, row));
-        let met = self.breakpoints.iter().find(begins).map(ToString::to_string);
-        if met.is_some() {
-            self.playing = false;
-            self.stopped_by = met;
-        }
     }
 
     /// Lets time go on; a rollout that is over begins again.
@@ -466,30 +456,5 @@ impl Session {
     /// When the disk is full or fails.
     pub fn save(&mut self, path: &Path) -> Result<(), LabError> {
         self.text.save(path)
-    }
-
-    /// Adds a condition at which playing stops.
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong with it.
-    pub fn add_breakpoint(&mut self, text: &str) -> Result<(), LabError> {
-        let terms: Vec<String> = self.setup.graphs[0].nodes.iter().map(|node| node.name.clone()).collect();
-        let parsed = Breakpoint::parse(text, self.live().env().catalog(), &terms);
-        self.breakpoints.push(parsed.map_err(LabError::Refused)?);
-        Ok(())
-    }
-
-    /// Removes a condition.
-    pub fn remove_breakpoint(&mut self, index: usize) {
-        if index < self.breakpoints.len() {
-            self.breakpoints.remove(index);
-        }
-    }
-
-    /// Turns a condition on or off.
-    pub fn enable_breakpoint(&mut self, index: usize, enabled: bool) {
-        if let Some(breakpoint) = self.breakpoints.get_mut(index) {
-            breakpoint.enabled = enabled;
-        }
     }
 }
