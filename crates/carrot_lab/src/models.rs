@@ -43,7 +43,10 @@ pub fn load_models(setup: &Setup) -> Result<RewardModels, LabError> {
         learned.push((&config.model, Box::new(Published::nothing(config.inputs.clone()))));
     }
     if let Some(spec) = &setup.imitation {
-        learned.push((&spec.model, Box::new(Published::nothing(spec.inputs().to_vec()))));
+        learned.push((&spec.model, spec.nothing()));
+    }
+    if let Some(spec) = &setup.decomposition {
+        learned.push((&spec.model, Box::new(spec.nothing())));
     }
     for own in &setup.novelty {
         learned.push((&own.model, Box::new(Novelty::new(own.config.clone()))));

@@ -46,8 +46,8 @@ struct State {
     asked: u64,
     rounds: u32,
     rollouts: u32,
-    /// There are answers that no fit has seen.
-    changed: bool,
+    /// Passes that are due since an answer came or changed.
+    passes: usize,
     last_fit: Option<FitReport>,
     refused_fits: u64,
     refused_segments: u64,
@@ -113,7 +113,9 @@ impl Preferences {
             Some(verdict) => drop(state.answered.insert(label.pair, (pair, verdict))),
             None => drop(state.open.insert(label.pair, pair)),
         }
-        state.changed |= before != says;
+        if before != says {
+            state.passes = self.config.network.epochs;
+        }
         true
     }
 
@@ -146,7 +148,7 @@ impl Preferences {
         let mut news = News { asked: self.ask()?, ..News::default() };
         news.labels = self.answer();
         self.state.rollouts += 1;
-        if self.state.changed {
+        if self.state.passes > 0 {
             self.fit(&mut news)?;
         }
         Ok(news)
@@ -215,7 +217,7 @@ impl Preferences {
 
     /// Fits the network to all answers, and publishes it if its numbers are sound.
     fn fit(&mut self, news: &mut News) -> Result<(), LabError> {
-        self.state.changed = false;
+        let due = std::mem::take(&mut self.state.passes);
         let answers: Vec<(&Pair, Answer)> = self
             .state
             .answered
@@ -225,9 +227,10 @@ impl Preferences {
         if answers.is_empty() {
             return Ok(());
         }
-        let report = self.trainer.fit(&answers)?;
+        let report = self.trainer.fit(&answers, due)?;
         self.state.last_fit = Some(report);
         if report.kept {
+            self.state.passes = due.saturating_sub(report.passes);
             let net = self.trainer.publish()?;
             news.published = Some(PublishedVersion {
                 model: self.config.model.clone(),
