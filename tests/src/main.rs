@@ -12,6 +12,7 @@ mod optima;
 mod parity;
 mod pictures;
 mod preferences;
+mod relabelling;
 mod replay;
 mod rescoring;
 mod scenario_mistakes;

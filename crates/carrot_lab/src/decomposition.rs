@@ -75,7 +75,13 @@ impl Decomposition {
     /// Nothing seen.
     pub(crate) fn new(spec: DecompositionSpec, num_envs: usize, seed: u64) -> Result<Self, LabError> {
         let trainer = DecompositionTrainer::new(spec.config.clone(), spec.inputs.names.clone(), seed)?;
-        Ok(Self { spec, trainer, published: None, report: None, open: vec![PaidEpisode::default(); num_envs] })
+        Ok(Self {
+            spec,
+            trainer,
+            published: None,
+            report: None,
+            open: vec![PaidEpisode::default(); num_envs],
+        })
     }
 
     /// Goes on with the episodes under way; gives those that ended.

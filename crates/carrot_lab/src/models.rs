@@ -26,6 +26,13 @@ pub(crate) fn load_files(setup: &Setup) -> Result<RewardModels, LabError> {
             true => Box::new(Published::only(RewardNet::load(&parts)?)),
             false => Box::new(SuccessNet::load(&parts)?),
         };
+        let spec = setup.task.spec();
+        let known = spec.catalog().column_names();
+        if let Some(missing) = model.inputs().iter().find(|input| !known.contains(input)) {
+            let message =
+                format!("the model `{name}` reads the signal `{missing}`, which {} does not have", spec.name);
+            return Err(LabError::Refused(message));
+        }
         models.insert(name.clone(), model);
     }
     Ok(models)

@@ -154,8 +154,8 @@ impl Setup {
             None => Timeline::default(),
             Some(node) => {
                 // An edit stands between s' of one step and s of the next, where a recording has one row for both.
-                let keeps_steps =
-                    scene.recording.envs > 0 || learner.as_ref().zip(graphs.first()).is_some_and(|(l, g)| l.keeps_signals(g));
+                let keeps_steps = scene.recording.envs > 0
+                    || learner.as_ref().zip(graphs.first()).is_some_and(|(l, g)| l.keeps_signals(g));
                 if keeps_steps {
                     let help =
                         "write `recording: (envs: 0)`, and learn with Ppo or Dqn without rewards from models";

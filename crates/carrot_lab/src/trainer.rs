@@ -419,7 +419,8 @@ fn beside_each_other<A, B: Send>(
     let Some(other) = other else { return Ok((learn(), None)) };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("preferences".into()).spawn_scoped(scope, other);
-        let thread = thread.map_err(|error| LabError::Refused(format!("no thread can be started: {error}")))?;
+        let thread =
+            thread.map_err(|error| LabError::Refused(format!("no thread can be started: {error}")))?;
         let learned = learn();
         match thread.join() {
             Ok(done) => Ok((learned, Some(done))),

@@ -191,10 +191,7 @@ pub(crate) fn find<'m>(
 ///
 /// # Errors
 /// When the task has no such signal.
-pub fn input_columns(
-    model: &dyn RewardModel,
-    catalog: &SignalCatalog,
-) -> Result<Vec<usize>, RewardError> {
+pub fn input_columns(model: &dyn RewardModel, catalog: &SignalCatalog) -> Result<Vec<usize>, RewardError> {
     let names = catalog.column_names();
     let find = |input: &String| {
         names.iter().position(|n| n == input).ok_or_else(|| RewardError::NoSignal(input.clone()))

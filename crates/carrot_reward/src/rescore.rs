@@ -149,7 +149,9 @@ fn raw_columns(
         } else if let Some(name) = own.model() {
             let known = match answers.entry((name, state.model)) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(own) => own.insert(ask(name, state.model, models, catalog, transition, episode)?),
+                Entry::Vacant(own) => {
+                    own.insert(ask(name, state.model, models, catalog, transition, episode)?)
+                }
             };
             raw[slots.now * len..][..len].copy_from_slice(known);
         } else {

@@ -127,6 +127,7 @@ pub(super) fn watch(setup: &Setup, episodes: &[Episode]) -> Result<ShownSteps, L
         let steps = episode.actions.chunks_exact(width).zip(episode.applied.chunks_exact(width));
         for ((given, applied), recorded) in steps.zip(episode.signals.chunks_exact(columns).skip(1)) {
             batch.begin_rollout();
+            batch.prepare();
             let parts = shown.obs.iter_mut().zip(batch.current_obs()).zip(&spec.observation);
             for ((own, now), part) in parts {
                 own.extend(now.slice(env * part.size()..(env + 1) * part.size()));

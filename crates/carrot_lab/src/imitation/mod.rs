@@ -4,19 +4,19 @@ mod cloning;
 mod demonstrations;
 mod transport;
 
-use carrot_learn::{LearnerConfig, Parts};
 use carrot_learn::imitation::{
     AdversaryConfig, AdversaryReport, AdversaryReward, AdversaryTrainer, DiscountConfig, Transport,
     TransportConfig,
 };
 use carrot_learn::preference::{Published, RewardNet};
+use carrot_learn::{LearnerConfig, Parts};
 use carrot_reward::{Graph, Ledger, RewardModel};
 use carrot_scene::{Diagnostics, NodeRef, Reader};
 use carrot_sim::{Rollout, Task};
 
 pub use cloning::CloningSpec;
-use demonstrations::rows;
 pub use demonstrations::Demonstrations;
+use demonstrations::rows;
 use transport::Moved;
 
 use crate::error::LabError;
@@ -76,7 +76,8 @@ impl ImitationSpec {
         let demonstrations = Demonstrations::read(&mut reader, task);
         let inputs = Inputs::read(&mut reader, task);
         let reward = reader.optional("reward", AdversaryReward::default());
-        let [network, transport, discount] = ["network", "transport", "discount"].map(|name| reader.node(name));
+        let [network, transport, discount] =
+            ["network", "transport", "discount"].map(|name| reader.node(name));
         if transport.is_some() && (network.is_some() || reader.has("reward")) {
             let help = "leave out `network` and `reward`, or `transport`";
             reader.refuse("transport", "a coupling has no network", help);
@@ -131,7 +132,8 @@ impl ImitationSpec {
                 }
             }
             ImitationMethod::Transport { discount: Some(_), .. }
-                if !matches!(learner, LearnerConfig::Ppo(_)) || !nodes.any(|(name, ..)| name == self.model) =>
+                if !matches!(learner, LearnerConfig::Ppo(_))
+                    || !nodes.any(|(name, ..)| name == self.model) =>
             {
                 let help = "leave `discount` out, or let Ppo learn from a term that reads the model";
                 diagnostics.error(&place, "no discount that can grow reads this reward", "", help);
@@ -158,8 +160,7 @@ impl ImitationSpec {
                 let expert: Vec<f32> =
                     episodes.iter().flat_map(|own| rows(own, &self.inputs, of_steps)).collect();
                 let (inputs, ranges) = (self.inputs.names.clone(), &self.inputs.ranges);
-                let trainer =
-                    AdversaryTrainer::new(network.clone(), inputs, ranges, &expert, *reward, seed)?;
+                let trainer = AdversaryTrainer::new(network.clone(), inputs, ranges, &expert, *reward, seed)?;
                 Box::new(Imitation { spec: self.clone(), of_steps, trainer, published: None, report: None })
             }
             ImitationMethod::Transport { .. } => Box::new(Moved::new(self.clone(), setup)?),

@@ -119,13 +119,23 @@ impl Preferences {
         true
     }
 
-    /// Takes over pairs that an earlier process asked for after the checkpoint from which this one goes on.
+    /// Takes over pairs that an earlier process asked for after the checkpoint from which this one goes on. Segments that
+    /// the network cannot read are counted and left out with their pair.
     pub(crate) fn adopt(&mut self, pairs: Vec<Pair>) {
+        let width = self.config.inputs.len();
+        let fits = |own: &Segment| {
+            !own.features.is_empty()
+                && own.features.len().is_multiple_of(width)
+                && own.features.iter().all(|x| x.is_finite())
+        };
         for pair in pairs.into_iter().filter(|pair| pair.id >= self.state.asked) {
-            self.state.open.insert(pair.id, pair);
+            self.state.asked = pair.id + 1;
+            if fits(&pair.left) && fits(&pair.right) {
+                self.state.open.insert(pair.id, pair);
+            } else {
+                self.state.refused_segments += 1;
+            }
         }
-        let next = self.state.open.keys().next_back().map_or(0, |last| last + 1);
-        self.state.asked = self.state.asked.max(next);
     }
 
     /// Looks at a finalised rollout: may ask, be answered, fit and publish.

@@ -77,8 +77,16 @@ impl Dqn {
             rescore: config.rescore,
         };
         let observation = &task.spec().observation;
-        let off_policy =
-            OffPolicy::new(observation, 1, rollout, config.buffer_size, keep_signals, schedule, seed, device)?;
+        let off_policy = OffPolicy::new(
+            observation,
+            1,
+            rollout,
+            config.buffer_size,
+            keep_signals,
+            schedule,
+            seed,
+            device,
+        )?;
         let (net, specs) = QNetwork::new(&off_policy.layout, choices, &config.hidden, config.duelling);
         let weights =
             Trained::new(specs, AdamConfig { eps: 1e-8, ..AdamConfig::default() }, PARTS, seed, device)?;

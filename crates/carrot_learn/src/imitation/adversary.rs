@@ -353,10 +353,12 @@ mod tests {
         // The expert walks up by 0.1 from anywhere, the agent walks down.
         let steps = |by: f32| -> Vec<f32> {
             let mut rng = RowKey { seed: 8, env: 0, episode: 0 }.rng(Stream::Script);
-            (0..400).flat_map(|_| {
-                let x = rng.uniform(-1.0, 1.0);
-                [x, x + by]
-            }).collect()
+            (0..400)
+                .flat_map(|_| {
+                    let x = rng.uniform(-1.0, 1.0);
+                    [x, x + by]
+                })
+                .collect()
         };
         let reward = AdversaryReward::Shaped { gamma: 0.9 };
         let new = |expert: &[f32], reward| {

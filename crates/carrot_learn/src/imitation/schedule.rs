@@ -96,7 +96,8 @@ mod tests {
     fn the_discount_grows_as_far_as_the_demonstration_is_followed() {
         let shown: Vec<f32> = (0..40).map(|i| i as f32).collect();
         let transport =
-            Transport::new(TransportConfig::default(), vec!["x".into()], std::slice::from_ref(&shown)).unwrap();
+            Transport::new(TransportConfig::default(), vec!["x".into()], std::slice::from_ref(&shown))
+                .unwrap();
         let mut discount = Discount::new(DiscountConfig::default());
         assert!((discount.gamma() - 0.2).abs() < 1e-6);
         // Nobody goes past the tenth step.

@@ -162,7 +162,8 @@ impl Costs {
     /// What it costs at the least: every state of either side goes to the nearest of the other.
     fn bound(&self) -> f64 {
         let least = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
-        let by_row: f64 = self.values.chunks_exact(self.columns).map(|row| least(&mut row.iter().copied())).sum();
+        let by_row: f64 =
+            self.values.chunks_exact(self.columns).map(|row| least(&mut row.iter().copied())).sum();
         let column = |j: usize| least(&mut self.values.iter().skip(j).step_by(self.columns).copied());
         let by_column: f64 = (0..self.columns).map(column).sum();
         (by_row / self.rows() as f64).max(by_column / self.columns as f64)
@@ -240,6 +241,10 @@ impl RewardModel for Transport {
 
     fn score_steps(&mut self, steps: &StepRows<'_>, out: &mut [f32]) -> Result<(), String> {
         let (n, width) = (steps.rows, self.inputs.len());
+        if self.shown.episodes.is_empty() {
+            out.fill(f32::NAN);
+            return Ok(());
+        }
         if steps.fresh || self.steps.len() != n {
             self.steps = vec![0; n];
         }
@@ -286,7 +291,13 @@ mod tests {
         Transport::new(TransportConfig::default(), vec!["x".into(), "y".into()], &shown()).unwrap()
     }
 
-    fn paid(transport: &mut Transport, features: &[f32], ended: &[bool], rows: usize, fresh: bool) -> Vec<f32> {
+    fn paid(
+        transport: &mut Transport,
+        features: &[f32],
+        ended: &[bool],
+        rows: usize,
+        fresh: bool,
+    ) -> Vec<f32> {
         let mut out = vec![0.0; ended.len()];
         let steps = StepRows { before: &[], features, rows, ended, fresh };
         transport.score_steps(&steps, &mut out).unwrap();
@@ -311,7 +322,12 @@ mod tests {
         assert!(mean(&shown()[1]) > -0.2);
         let beside: Vec<f32> = shown()[0].chunks(2).flat_map(|row| [row[0], row[1] + 1.0]).collect();
         let still = [1.0_f32, 0.0].repeat(20);
-        assert!(mean(&beside) < same - 0.2 && mean(&still) < same - 0.2, "{} {}", mean(&beside), mean(&still));
+        assert!(
+            mean(&beside) < same - 0.2 && mean(&still) < same - 0.2,
+            "{} {}",
+            mean(&beside),
+            mean(&still)
+        );
     }
 
     #[test]
@@ -361,6 +377,8 @@ mod tests {
         let refused = |shown: &[Vec<f32>]| {
             Transport::new(TransportConfig::default(), vec!["x".into(), "y".into()], shown).is_err()
         };
-        assert!(refused(&[]) && refused(&[vec![]]) && refused(&[vec![1.0]]) && refused(&[vec![f32::NAN, 0.0]]));
+        assert!(
+            refused(&[]) && refused(&[vec![]]) && refused(&[vec![1.0]]) && refused(&[vec![f32::NAN, 0.0]])
+        );
     }
 }

@@ -145,7 +145,8 @@ impl IcmTrainer {
                 (self.nets.encoder.forward(params, &before)?, self.nets.encoder.forward(params, &now)?);
             let known = Tensor::f_cat(&[&before, &done], 1)?;
             let foretold = self.nets.forward.forward(params, &known)?;
-            let errors = foretold.f_sub(&now)?.f_square()?.f_mean_dim([1_i64].as_slice(), false, Kind::Float)?;
+            let errors =
+                foretold.f_sub(&now)?.f_square()?.f_mean_dim([1_i64].as_slice(), false, Kind::Float)?;
             let told = self.nets.inverse.forward(params, &Tensor::f_cat(&[&before, &now], 1)?)?;
             let inverse = told.f_sub(&done)?.f_square()?.f_mean(Kind::Float)?;
             let forward = errors.f_mean(Kind::Float)?.f_mul_scalar(FORWARD)?;

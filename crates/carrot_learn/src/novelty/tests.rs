@@ -17,7 +17,8 @@ fn config(episodic: Option<EpisodicBonus>, global: Option<GlobalBonus>) -> Novel
 /// What is paid for steps of one row.
 fn paid(novelty: &mut Novelty, rows: &[[f32; 2]], fresh: bool) -> Vec<f32> {
     let features: Vec<f32> = rows.iter().flatten().copied().collect();
-    let steps = StepRows { before: &[], features: &features, rows: 1, ended: &vec![false; rows.len()], fresh };
+    let steps =
+        StepRows { before: &[], features: &features, rows: 1, ended: &vec![false; rows.len()], fresh };
     let mut out = vec![0.0; rows.len()];
     novelty.score_steps(&steps, &mut out).unwrap();
     out
@@ -166,8 +167,11 @@ fn what_an_action_always_changes_is_soon_foretold_and_what_it_never_did_is_not()
     let (unseen, led_to) = moves(200, 2);
     let known = pay(&unseen, &led_to);
     // The same actions, and each leads the other way.
-    let turned: Vec<f32> =
-        led_to.chunks(3).zip(unseen.chunks(3)).flat_map(|(now, s)| [2.0 * s[0] - now[0], now[1], now[2]]).collect();
+    let turned: Vec<f32> = led_to
+        .chunks(3)
+        .zip(unseen.chunks(3))
+        .flat_map(|(now, s)| [2.0 * s[0] - now[0], now[1], now[2]])
+        .collect();
     let new = pay(&unseen, &turned);
     assert!(new > 3.0 * known, "{new} {known}");
 
@@ -180,11 +184,8 @@ fn what_an_action_always_changes_is_soon_foretold_and_what_it_never_did_is_not()
 
 #[test]
 fn every_bonus_for_the_episode_goes_with_every_one_for_the_training() {
-    let episodic = [
-        EpisodicBonus::Counts { cells: 4 },
-        EpisodicBonus::E3b { ridge: 0.5 },
-        EpisodicBonus::Knn { k: 2 },
-    ];
+    let episodic =
+        [EpisodicBonus::Counts { cells: 4 }, EpisodicBonus::E3b { ridge: 0.5 }, EpisodicBonus::Knn { k: 2 }];
     let globals = [
         GlobalBonus::Counts { cells: 4 },
         GlobalBonus::E3b { ridge: 1.0 },

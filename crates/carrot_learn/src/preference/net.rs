@@ -51,9 +51,9 @@ impl Combine {
         match self {
             Self::Mean => mean,
             // Unlike `f32::min`, this lets NaN through to be seen.
-            Self::Min => {
-                scores.map(|(x, own)| x - own).fold(f32::INFINITY, |least, x| if x >= least { least } else { x })
-            }
+            Self::Min => scores
+                .map(|(x, own)| x - own)
+                .fold(f32::INFINITY, |least, x| if x >= least { least } else { x }),
             Self::Cautious(k) => {
                 let squares = scores.map(|(x, own)| (x - mean) * (x - mean) + own * own);
                 mean - k * (squares.sum::<f32>() / count).sqrt()

@@ -71,7 +71,15 @@ fn combinations_of_members_are_ordered() {
     let scores = [0.5_f32, -0.25, 0.125];
     let of = |combine: Combine| {
         let inputs = vec!["x".into()];
-        let about = About { version: 1, inputs, hidden: Vec::new(), members: 3, combine, head: Head::Tanh, shaping: None };
+        let about = About {
+            version: 1,
+            inputs,
+            hidden: Vec::new(),
+            members: 3,
+            combine,
+            head: Head::Tanh,
+            shaping: None,
+        };
         // Without a hidden layer a member is a weight and a bias: tanh(0 x + bias).
         let values = scores.iter().flat_map(|s| [0.0, 0.5 * ((1.0 + s) / (1.0 - s)).ln()]).collect();
         let standard = crate::standard::Standard { mean: vec![0.0], factor: vec![1.0] };
@@ -124,12 +132,19 @@ fn a_member_that_says_how_sure_it_is_is_unsure_where_answers_contradict() {
         Segment { features, gold, ..Segment::default() }
     };
     let pair = |id: u64, clear| Pair { id, left: segment(clear), right: segment(clear) };
-    let seen: Vec<Pair> = [true, false].into_iter().cycle().zip(0..300).map(|(c, id)| (id, c)).map({
-        let mut pair = pair;
-        move |(id, clear)| pair(id, clear)
-    }).collect();
+    let seen: Vec<Pair> = [true, false]
+        .into_iter()
+        .cycle()
+        .zip(0..300)
+        .map(|(c, id)| (id, c))
+        .map({
+            let mut pair = pair;
+            move |(id, clear)| pair(id, clear)
+        })
+        .collect();
     let thrown = Faults { mistake: 0.5, ..Faults::default() };
-    let judge = |pair: &Pair| if pair.id % 2 == 0 { Faults::default().judge(pair, 9) } else { thrown.judge(pair, 9) };
+    let judge =
+        |pair: &Pair| if pair.id % 2 == 0 { Faults::default().judge(pair, 9) } else { thrown.judge(pair, 9) };
     let answers: Vec<(&Pair, Answer)> =
         seen.iter().filter_map(|pair| Some((pair, judge(pair).answer()?))).collect();
     let mut gaussian = trainer(RewardNetConfig { gaussian: true, ..RewardNetConfig::default() });
@@ -145,15 +160,17 @@ fn a_member_that_says_how_sure_it_is_is_unsure_where_answers_contradict() {
     let clear: Vec<Pair> = seen.iter().filter(|pair| pair.id % 2 == 0).cloned().collect();
     assert!(known(&net, &clear) > 0.85, "{}", known(&net, &clear));
     let saved = RewardNet::load(&net.save().unwrap()).unwrap();
-    assert_eq!(saved.member_outputs(&[0.5, 0.5, 0.5]).unwrap(), net.member_outputs(&[0.5, 0.5, 0.5]).unwrap());
+    assert_eq!(
+        saved.member_outputs(&[0.5, 0.5, 0.5]).unwrap(),
+        net.member_outputs(&[0.5, 0.5, 0.5]).unwrap()
+    );
 }
 
 #[test]
 fn numbers_that_are_not_finite_are_taken_back() {
     let seen = pairs(20, 5);
     // Each step multiplies every weight with -1e6.
-    let config =
-        RewardNetConfig { learning_rate: 1e6, weight_decay: 1.0, ..RewardNetConfig::default() };
+    let config = RewardNetConfig { learning_rate: 1e6, weight_decay: 1.0, ..RewardNetConfig::default() };
     let mut broken = trainer(config);
     let before = broken.publish().unwrap().values;
     let report = broken.fit(&answers(&seen, &Faults::default()), 10).unwrap();

@@ -186,8 +186,7 @@ impl RewardTrainer {
         let (mut loss, mut row) = (0.0, 0);
         for &pair in batch {
             let [left, right] = table.steps(pair);
-            let sum =
-                |rows: std::ops::Range<usize>| paid[rows].iter().map(|x| f64::from(x.0)).sum::<f64>();
+            let sum = |rows: std::ops::Range<usize>| paid[rows].iter().map(|x| f64::from(x.0)).sum::<f64>();
             let (middle, end) = (row + left, row + left + right);
             let margin = sum(row..middle) - sum(middle..end);
             let variance: f64 = paid[row..end].iter().map(|x| f64::from(x.1) * f64::from(x.1)).sum();

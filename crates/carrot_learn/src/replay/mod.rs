@@ -224,7 +224,8 @@ impl Replay {
                 let position = self.position(i);
                 let (mut before, mut now) = (Vec::new(), Vec::new());
                 for cell in (0..n).map(|env| Cell { position, env }) {
-                    let (own, next) = (self.signals_of(State::At(cell)), self.signals_of(self.successor(cell)));
+                    let (own, next) =
+                        (self.signals_of(State::At(cell)), self.signals_of(self.successor(cell)));
                     before.extend(inputs.iter().map(|&input| own[input]));
                     now.extend(inputs.iter().map(|&input| next[input]));
                 }
