@@ -169,7 +169,7 @@ fn mistakes_in_the_scene_are_named() {
         mistakes("Script(episodes: 2)", "Script(episodes: 2), reward: Shaped(gamma: 0.9)")
             .contains("the learner has 0.99")
     );
-    assert!(mistakes("(model: \"credit\", network", "(model: \"credits\", network").contains("no model"));
+    assert!(mistakes("(model: \"credit\", network", "(model: \"credits\", network").contains("credit"));
     assert!(mistakes("steps: 8, episodes", "steps: 0, episodes").contains("steps"));
     assert!(
         mistakes(

@@ -128,7 +128,8 @@ impl Preferences {
                 && own.features.len().is_multiple_of(width)
                 && own.features.iter().all(|x| x.is_finite())
         };
-        for pair in pairs.into_iter().filter(|pair| pair.id >= self.state.asked) {
+        let first = self.state.asked;
+        for pair in pairs.into_iter().filter(|pair| pair.id >= first) {
             self.state.asked = pair.id + 1;
             if fits(&pair.left) && fits(&pair.right) {
                 self.state.open.insert(pair.id, pair);

@@ -57,6 +57,7 @@ pub(crate) fn curve_page(
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_template("curves", PAGE)?;
+    let names = names.map(String::from);
     let page = environment.get_template("curves")?.render(context! { title, names, pictures });
     Ok(page?)
 }

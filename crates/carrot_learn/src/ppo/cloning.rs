@@ -129,12 +129,18 @@ impl Ppo {
     fn distance(&self, features: crate::features::Features, actions: &Tensor) -> Result<Tensor, LearnError> {
         let params = &self.weights.params;
         let inputs = self.net.perceive(params, features, None)?;
-        Ok(match &self.head {
+        let own = match &self.head {
             Head::Discrete(_) => self.net.judge(params, &inputs, actions)?.0.f_mean(Kind::Float)?.f_neg()?,
             Head::Continuous(width) => {
                 let square = self.net.act(params, &inputs)?.f_sub(actions)?.f_square()?;
                 square.f_mean(Kind::Float)?.f_mul_scalar(*width as f64)?
             }
-        })
+        };
+        // What stays as it is counts for nothing, but libtorch wants it in the sum.
+        let mut idle = self.net.values(params, &inputs)?.f_mean(Kind::Float)?;
+        if let Some(log_std) = self.net.log_std(params) {
+            idle = idle.f_add(&log_std.f_mean(Kind::Float)?)?;
+        }
+        Ok(own.f_add(&idle.f_mul_scalar(0.0)?)?)
     }
 }
