@@ -221,7 +221,7 @@ fn a_policy_does_what_it_was_shown_before_it_learns() {
     let untaught = Trainer::new(cart_pole(""), Device::Cpu).unwrap();
     let cloned = "cloning: (demonstrations: Script(episodes: 4), epochs: 20),";
     let trainer = Trainer::new(cart_pole(cloned), Device::Cpu).unwrap();
-    assert!(score(&untaught) < 0.5 && score(&trainer) > 0.9, "{} {}", score(&untaught), score(&trainer));
+    assert!(score(&untaught) < 0.2 && score(&trainer) > 0.8, "{} {}", score(&untaught), score(&trainer));
     let report = trainer.cloned().unwrap();
     assert!(report.steps > 500 && report.last_loss < 0.5 * report.first_loss, "{report:?}");
 
