@@ -13,6 +13,7 @@ mod parity;
 mod pictures;
 mod pixels;
 mod preferences;
+mod relabelling;
 mod replay;
 mod rescoring;
 mod scenario_mistakes;

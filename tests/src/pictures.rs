@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use carrot_lab::preference::{LabelReader, PreferencePaths, Says};
+use carrot_lab::vlm::captions::Captions;
+use carrot_lab::vlm::shipped::open_vlm;
+use carrot_lab::vlm::skill::bench_vlm;
 use carrot_lab::{Device, Run, RunOptions, Setup, Source, Trainer, rescore};
 use carrot_learn::preference::Pair;
 use carrot_record::read_lines;
@@ -246,4 +249,42 @@ fn a_model_that_sees_judges_pairs_for_a_reward_network() {
         assert!(label.says == better || left == right, "{left} and {right}: {label:?}");
     }
     assert!(run.trainer().revision().graphs[0].nodes[0].model.is_some_and(|version| version > 0));
+}
+
+#[test]
+fn the_model_that_ships_tells_right_from_wrong_in_wordings_that_it_was_never_taught() {
+    let model = open_vlm(None, Device::Cpu).unwrap();
+    let tasks = ["CartPole-v1", "MountainCar-v0", "Empty-8x8", "DoorKey-8x8"];
+    let skills = bench_vlm(&model, &Captions::shipped().unwrap(), &tasks, 90, 4_321, &mut |_| {}).unwrap();
+    for skill in skills {
+        let goal = &skill.captions[0];
+        let sure = goal.taught.is_none_or(|auc| auc > 0.95) && goal.kept_back.is_none_or(|auc| auc > 0.9);
+        assert!(sure && skill.kept_back.is_some_and(|found| found.accuracy > 0.8), "{skill:?}");
+    }
+}
+
+#[test]
+fn a_run_keeps_the_model_that_ships() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"(
+        version: 1,
+        task: "CartPole-v1",
+        batch: (num_envs: 4, num_steps: 16, shards: 1, seed: 3),
+        reward: [(name: "up", kind: Vlm(goal: "the pole stands upright", threshold: 0.5, frames: Every(4)))],
+        recording: (envs: 4),
+        learner: Ppo(total_steps: 1_000, update_epochs: 1, num_minibatches: 2, hidden: [16]),
+    )"#;
+    let setup = Setup::read::<&str>(&Source::new("words.ron", text), &[], BTreeMap::new())
+        .unwrap_or_else(|e| panic!("{e}"));
+    let options = RunOptions { run_dir: Some(folder.path().join("run")), ..RunOptions::below(folder.path()) };
+    let mut run = Run::start(setup, &options).unwrap();
+    (0..4).for_each(|_| drop(run.advance().unwrap()));
+    run.checkpoint().unwrap();
+    let path = run.path().to_owned();
+    drop(run);
+    assert!(path.join("models/shipped.vlm/model.safetensors").exists());
+    assert!(Run::resume(&path, None).is_ok());
+    let again = rescore::rescore_run(&path, None).unwrap();
+    assert!(again.iter().any(|episode| episode.online_return > 0.0));
+    assert!(again.iter().all(|episode| episode.differing_steps == 0));
 }

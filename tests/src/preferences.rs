@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use carrot_lab::preference::{LabelReader, PairQueue, PreferencePaths, Says};
-use carrot_lab::{Run, RunOptions, RunWarning, Setup, Source, rescore};
+use carrot_lab::preference::{LabelReader, Pair, PairQueue, PreferencePaths, Says};
+use carrot_lab::{Device, Run, RunOptions, RunWarning, Setup, Source, Trainer, rescore};
 use carrot_record::{RunPaths, read_lines, read_metrics};
 use carrot_reward::{Revision, first_difference};
 
@@ -94,6 +94,23 @@ fn shards_resume_and_rescoring_agree_with_one_undisturbed_run() {
 }
 
 #[test]
+fn passes_that_one_fit_may_not_make_follow_after_the_next_rollouts() {
+    let folder = tempfile::tempdir().unwrap();
+    let versions = |bound: &str, name: &str| {
+        let text = scene(1, SIMULATED, "").replace("(epochs: 3,", &format!("(epochs: 3, {bound}"));
+        let mut run = Run::start(read(text), &options(folder.path(), name)).unwrap();
+        run.train(&AtomicBool::new(false), |_| {}).unwrap();
+        let metrics = read_metrics(&RunPaths::new(run.path()).metrics()).unwrap();
+        let version = |row: &carrot_record::MetricsRow| row.values["preference/version"];
+        metrics.iter().map(version).collect::<Vec<f64>>()
+    };
+    // Answers come after the first rollout and then after every second one, until all are given.
+    assert_eq!(versions("", "free"), [1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 5.0, 5.0]);
+    // One pass at a time: two more follow, of which the next answers leave no more than one.
+    assert_eq!(versions("batches: 1,", "bound"), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
+}
+
+#[test]
 fn numbers_that_are_not_finite_leave_the_last_version_in_force() {
     let folder = tempfile::tempdir().unwrap();
     // Each step multiplies every weight of the network with -1e6.
@@ -136,6 +153,12 @@ fn a_person_answers_while_the_training_goes_on_and_after_it_was_killed() {
     assert_eq!(run.trainer().preferences().unwrap().answered(), 3);
     assert_eq!(run.trainer().revision().graphs[0].nodes[0].model, Some(2));
 
+    // How long answers waited until a version that saw them paid.
+    let metrics = read_metrics(&RunPaths::new(&path).metrics()).unwrap();
+    let waited: Vec<f64> =
+        metrics.iter().filter_map(|row| row.values.get("time/label_secs")).copied().collect();
+    assert!(waited.len() == 2 && waited.iter().all(|secs| (0.0..5.0).contains(secs)), "{waited:?}");
+
     // What is asked and answered after the checkpoint outlives the process.
     run.advance().unwrap();
     queue.refresh().unwrap();
@@ -165,6 +188,58 @@ fn a_person_answers_while_the_training_goes_on_and_after_it_was_killed() {
     let (labels, _) = LabelReader::new(labels).read().unwrap();
     assert_eq!(labels.last().unwrap().says, Says::Right);
     assert!(text(&PreferencePaths::new(&path).labels()).starts_with(&before));
+}
+
+#[test]
+fn pairs_that_the_network_cannot_read_are_left_out_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odd");
+    let mut run = Run::start(read(scene(1, "People", "")), &options(folder.path(), "odd")).unwrap();
+    run.advance().unwrap();
+    drop(run);
+    // The pairs came after the checkpoint; one is empty, one holds half a step, one is whole.
+    let pairs = PreferencePaths::new(&path).pairs();
+    let mut own: Vec<Pair> = read_lines(&pairs).unwrap();
+    own.truncate(3);
+    own[0].left.features.clear();
+    own[1].right.features.pop();
+    let lines: Vec<String> = own.iter().map(|pair| serde_json::to_string(pair).unwrap() + "\n").collect();
+    std::fs::write(&pairs, lines.concat()).unwrap();
+    let labels = PreferencePaths::new(&path).labels();
+    let says = |pair: u64| format!("{{\"version\":1,\"pair\":{pair},\"says\":\"left\",\"by\":\"test\"}}\n");
+    std::fs::write(&labels, [says(0), says(1), says(2)].concat()).unwrap();
+
+    let mut resumed = Run::resume(&path, Some(3)).unwrap();
+    let row = resumed.advance().unwrap();
+    assert_eq!(resumed.trainer().preferences().unwrap().answered(), 1);
+    assert_eq!((row.values["preference/refused_segments"], row.values["preference/version"]), (2.0, 1.0));
+    let told: Vec<String> = resumed.take_warnings().iter().map(ToString::to_string).collect();
+    assert!(told.iter().filter(|told| told.contains("never asked for")).count() == 2, "{told:?}");
+}
+
+#[test]
+fn a_network_over_signals_that_the_task_does_not_have_is_refused_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Run::start(read(scene(1, SIMULATED, "")), &options(folder.path(), "fitted")).unwrap();
+    run.advance().unwrap();
+    let net = run.path().join("versions/preferred/000001.net");
+    let setup = |task: &str| {
+        let text = format!(
+            r#"(version: 1, task: "{task}", batch: (num_envs: 2, num_steps: 8, shards: 1),
+                reward: [(name: "fitted", kind: Model(name: "fitted"))], learner: Ppo())"#
+        );
+        let models = [("fitted".to_string(), net.clone())].into();
+        Setup::read::<&str>(&Source::new("elsewhere.ron", text), &[], models)
+            .unwrap_or_else(|e| panic!("{e}"))
+    };
+    let refused = Trainer::new(setup("Pendulum-v1"), Device::Cpu).err().unwrap().to_string();
+    assert!(refused.contains("`fitted` reads the signal `cart_position`, which Pendulum-v1"), "{refused}");
+    Trainer::new(setup("CartPole-v1"), Device::Cpu).unwrap().update().unwrap();
+    // Nor is a file taken that was cut short.
+    let bytes = std::fs::read(&net).unwrap();
+    std::fs::write(&net, &bytes[..bytes.len() / 2]).unwrap();
+    let refused = Trainer::new(setup("CartPole-v1"), Device::Cpu).err().unwrap().to_string();
+    assert!(refused.contains("000001.net"), "{refused}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use carrot_app::session::history::KEPT_STEPS;
 use carrot_app::session::{Driver, RewardEdit, Session};
+use carrot_lab::ModelFiles;
 
 /// Scrubs and edits that are timed.
 const TIMES: u64 = 50;

@@ -1,9 +1,11 @@
 //! What all rewards have in common that are learned beside a training from its own rollouts.
 
 use carrot_learn::Parts;
-use carrot_reward::{Graph, RewardModel};
-use carrot_scene::{Reader, nearest};
+use carrot_reward::{Graph, Ledger, RewardModel};
+use carrot_scene::{Diagnostics, NodeRef, Reader, nearest};
 use carrot_sim::{Rollout, Task};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::LabError;
 use crate::versions::PublishedVersion;
@@ -22,7 +24,16 @@ pub(crate) trait LearnedReward: Send {
     }
 
     /// Learns from a finished rollout; gives the version that pays from the next one on.
-    fn after_rollout(&mut self, rollout: &Rollout) -> Result<Option<PublishedVersion>, LabError>;
+    fn after_rollout(
+        &mut self,
+        rollout: &Rollout,
+        ledger: &Ledger,
+    ) -> Result<Option<PublishedVersion>, LabError>;
+
+    /// The discount of its group from the next update on, if it is scheduled.
+    fn discount(&self) -> Option<f32> {
+        None
+    }
 
     /// Numbers for `metrics.jsonl`.
     fn scalars(&self) -> Vec<(String, f64)> {
@@ -73,17 +84,58 @@ impl Inputs {
         inputs
     }
 
+    /// Adds the columns of the action; gives the choices of each of its elements, 0 for a continuous one.
+    pub(crate) fn add_actions(&mut self, task: &dyn Task) -> Vec<usize> {
+        let (spec, catalog) = (task.spec(), task.spec().catalog());
+        let names = catalog.column_names();
+        let width = spec.action.width();
+        // Actions as applied stand before those as given, which are the last columns of all.
+        let first = names.len() - 2 * width;
+        for (element, name) in names[first..first + width].iter().enumerate() {
+            self.names.push(name.clone());
+            self.columns.push(first + element);
+            self.ranges.push(spec.action.bounds(element));
+        }
+        (0..width).map(|element| spec.action.choices(element).unwrap_or(0)).collect()
+    }
+
     /// Their values in s' of every step, `[T N, F]`.
     pub(crate) fn rows(&self, rollout: &Rollout) -> Vec<f32> {
-        let mut rows = Vec::with_capacity(rollout.filled * rollout.num_envs * self.columns.len());
-        for t in 0..rollout.filled {
-            let Some(view) = rollout.signals_now(t) else { continue };
-            for row in 0..rollout.num_envs {
-                rows.extend(self.columns.iter().map(|&column| view.column(column)[row]));
-            }
-        }
-        rows
+        rollout.rows_now(&self.columns).unwrap_or_default()
     }
+
+    /// Their values in s, then in s' of every step, `[T N, 2 F]`.
+    pub(crate) fn steps(&self, rollout: &Rollout) -> Vec<f32> {
+        let before = rollout.rows_before(&self.columns).unwrap_or_default();
+        let (now, width) = (self.rows(rollout), self.columns.len().max(1));
+        let both = before.chunks_exact(width).zip(now.chunks_exact(width));
+        both.flat_map(|(before, now)| before.iter().chain(now)).copied().collect()
+    }
+}
+
+/// Reads the settings of a part; every mistake is reported.
+pub(crate) fn read_settings<T>(
+    node: &NodeRef,
+    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+    diagnostics: &mut Diagnostics,
+) -> Option<T> {
+    let mut reader = Reader::open(node, diagnostics)?;
+    let settings = read(&mut reader);
+    reader.finish();
+    settings
+}
+
+/// A state as the one part of a checkpoint.
+pub(crate) fn learned_state(name: &str, state: &impl Serialize) -> Result<Parts, LabError> {
+    let failed = |error: postcard::Error| LabError::Part { part: name.into(), why: error.to_string() };
+    Ok(Parts::from([(name.to_owned(), postcard::to_stdvec(state).map_err(failed)?)]))
+}
+
+/// Reads what [`learned_state`] wrote.
+pub(crate) fn read_learned_state<T: DeserializeOwned>(name: &str, parts: &Parts) -> Result<T, LabError> {
+    let refuse = |why: String| LabError::Part { part: name.into(), why };
+    let bytes = parts.get(name).ok_or_else(|| refuse("it is missing".into()))?;
+    postcard::from_bytes(bytes).map_err(|error| refuse(error.to_string()))
 }
 
 /// Reads the name of a model, which must suit a folder and be read by a reward.

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod bench;
+pub mod decomposition;
 pub mod demo;
 pub mod doctor;
 mod error;

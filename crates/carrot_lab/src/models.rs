@@ -28,6 +28,13 @@ pub(crate) fn load_files(setup: &Setup) -> Result<RewardModels, LabError> {
             true => Box::new(Published::only(RewardNet::load(&parts)?)),
             false => Box::new(SuccessNet::load(&parts)?),
         };
+        let spec = setup.task.spec();
+        let known = spec.catalog().column_names();
+        if let Some(missing) = model.inputs().iter().find(|input| !known.contains(input)) {
+            let message =
+                format!("the model `{name}` reads the signal `{missing}`, which {} does not have", spec.name);
+            return Err(LabError::Refused(message));
+        }
         models.insert(name.clone(), model);
     }
     Ok(models)
@@ -45,7 +52,10 @@ pub fn load_models(setup: &Setup) -> Result<RewardModels, LabError> {
         learned.push((&config.model, Box::new(Published::nothing(config.inputs.clone()))));
     }
     if let Some(spec) = &setup.imitation {
-        learned.push((&spec.model, Box::new(Published::nothing(spec.inputs().to_vec()))));
+        learned.push((&spec.model, spec.nothing()));
+    }
+    if let Some(spec) = &setup.decomposition {
+        learned.push((&spec.model, Box::new(spec.nothing())));
     }
     for own in &setup.novelty {
         learned.push((&own.model, Box::new(Novelty::new(own.config.clone()))));

@@ -2,7 +2,7 @@
 
 use carrot_learn::Parts;
 use carrot_learn::novelty::{EpisodicBonus, GlobalBonus, Novelty, NoveltyConfig, NoveltyTrainer};
-use carrot_reward::{Graph, RewardModel};
+use carrot_reward::{Graph, Ledger, RewardModel};
 use carrot_scene::{Diagnostics, NodeRef, Reader};
 use carrot_sim::{Rollout, Task};
 
@@ -61,10 +61,14 @@ impl NoveltySpec {
         let model = read_model(&mut reader, graphs);
         let episodic: Option<EpisodicBonus> = reader.optional("episodic", None);
         let global: Option<GlobalBonus> = reader.optional("global", None);
-        let inputs = Inputs::read(&mut reader, task);
+        let mut inputs = Inputs::read(&mut reader, task);
         reader.finish();
-        let config =
-            NoveltyConfig { inputs: inputs.names.clone(), ranges: inputs.ranges.clone(), episodic, global };
+        let mut actions = Vec::new();
+        if global.as_ref().is_some_and(GlobalBonus::compares) {
+            actions = inputs.add_actions(task);
+        }
+        let (names, ranges) = (inputs.names.clone(), inputs.ranges.clone());
+        let config = NoveltyConfig { inputs: names, ranges, actions, episodic, global };
         if diagnostics.len() == before
             && let Err(error) = config.check()
         {
@@ -104,9 +108,15 @@ impl LearnedReward for NoveltyReward {
         Ok(Some(PublishedVersion { model, version, parts: trainer.published()? }))
     }
 
-    fn after_rollout(&mut self, rollout: &Rollout) -> Result<Option<PublishedVersion>, LabError> {
+    fn after_rollout(
+        &mut self,
+        rollout: &Rollout,
+        _ledger: &Ledger,
+    ) -> Result<Option<PublishedVersion>, LabError> {
         let Some(trainer) = &mut self.trainer else { return Ok(None) };
-        let parts = trainer.learn(&self.spec.inputs.rows(rollout))?;
+        let (inputs, compares) = (&self.spec.inputs, self.spec.config.compares());
+        let before = if compares { rollout.rows_before(&inputs.columns) } else { None };
+        let parts = trainer.learn(&before.unwrap_or_default(), &inputs.rows(rollout))?;
         Ok(Some(PublishedVersion { model: self.spec.model.clone(), version: trainer.version(), parts }))
     }
 

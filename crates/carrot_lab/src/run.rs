@@ -74,6 +74,8 @@ pub struct Run {
     /// Seconds and env steps at the last update, for the rate of the next.
     last: (f64, u64),
     preferences: Option<PreferenceStore>,
+    /// When the oldest answer was given that no published network has seen, in milliseconds since 1970.
+    unseen_ms: Option<u64>,
     warnings: Vec<RunWarning>,
 }
 
@@ -263,6 +265,7 @@ impl Run {
         if own.config().asks_people() {
             let (labels, bad) = store.poll()?;
             self.warnings.extend(bad.into_iter().map(RunWarning::from));
+            self.unseen_ms = labels.iter().filter_map(|label| label.given_ms).chain(self.unseen_ms).min();
             let unknown = labels.iter().filter(|label| !own.hear(label));
             self.warnings.extend(unknown.map(|label| RunWarning::UnknownPair(label.pair)));
         }
@@ -297,6 +300,11 @@ impl Run {
         self.last = (elapsed, row.env_steps);
         row.values.insert("time/fps".into(), fps);
         row.values.insert("time/elapsed_secs".into(), elapsed);
+        if report.preferences.is_some_and(|news| news.published.is_some())
+            && let Some(given_ms) = self.unseen_ms.take()
+        {
+            row.values.insert("time/label_secs".into(), unix_secs() - 1e-3 * given_ms as f64);
+        }
         self.metrics.append(&row)?;
         let scalars = row.values.iter().map(|(tag, &value)| (tag.as_str(), value as f32));
         self.events.write_scalars(row.env_steps, unix_secs(), scalars);
@@ -398,6 +406,7 @@ impl Opened {
             started: Instant::now(),
             last: (0.0, self.steps_at_start),
             preferences: self.preferences,
+            unseen_ms: None,
             warnings: Vec::new(),
         }
     }
@@ -435,7 +444,8 @@ fn device_name(device: Device) -> &'static str {
     }
 }
 
-fn unix_secs() -> f64 {
+/// Seconds since 1970.
+pub(crate) fn unix_secs() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
 }
 

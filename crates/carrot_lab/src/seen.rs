@@ -66,11 +66,10 @@ impl Task for Seen {
         &self.observation
     }
 
-    fn painter(&self) -> Result<Option<(Box<dyn Painter>, PixelSpec)>, SimError> {
+    fn painter(&self) -> Result<Option<Box<dyn Painter>>, SimError> {
         let config = RenderConfig { size: self.pixels.side as u32, samples: 4 };
         let renderer = Renderer::new(config).map_err(|error| SimError::Painter(error.to_string()))?;
-        let easel = Easel { renderer, camera: self.inner.camera() };
-        Ok(Some((Box::new(easel), self.pixels)))
+        Ok(Some(Box::new(Easel { renderer, camera: self.inner.camera(), pixels: self.pixels })))
     }
 
     fn goal(&self) -> Option<GoalSpec> {
@@ -86,9 +85,14 @@ impl Task for Seen {
 struct Easel {
     renderer: Renderer,
     camera: Camera,
+    pixels: PixelSpec,
 }
 
 impl Painter for Easel {
+    fn pixels(&self) -> PixelSpec {
+        self.pixels
+    }
+
     fn paint(&mut self, drawings: &[Drawing], out: &mut [u8]) -> Result<(), String> {
         let stamp = Stamp { env: 0, episode: 0, step: 0 };
         let views: Vec<View<'_>> =

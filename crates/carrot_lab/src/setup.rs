@@ -11,8 +11,9 @@ use carrot_scene::{Diagnostics, NodeRef, SceneSpec, Shape, Source, Spanned};
 use carrot_sim::{SimError, Task, VecEnv, VecEnvConfig};
 use carrot_tasks::BuiltTask;
 
+use crate::decomposition::DecompositionSpec;
 use crate::error::LabError;
-use crate::imitation::ImitationSpec;
+use crate::imitation::{CloningSpec, ImitationSpec};
 use crate::novelty::{NoveltySpec, model_names};
 use crate::preference::{PreferenceConfig, model_name};
 use crate::randomisation::randomise;
@@ -47,6 +48,10 @@ pub struct Setup {
     pub novelty: Vec<NoveltySpec>,
     /// A reward from demonstrations.
     pub imitation: Option<ImitationSpec>,
+    /// Credit for steps out of the returns of episodes.
+    pub decomposition: Option<DecompositionSpec>,
+    /// What the policy is shown before it learns.
+    pub cloning: Option<CloningSpec>,
     /// The run that the scene lies in, if it is one's.
     pub run: Option<PathBuf>,
     /// Files beside the scene that the task was built from, by path.
@@ -98,10 +103,10 @@ impl Setup {
             Some(node) => randomise(task, node, &mut diagnostics),
             None => task,
         };
-        let fitted = scene.preferences.as_ref().and_then(model_name);
-        let shown = scene.imitation.as_ref().and_then(model_name);
+        let parts = [&scene.preferences, &scene.imitation, &scene.decomposition];
+        let learned = parts.into_iter().flatten().filter_map(model_name);
         let new = scene.novelty.as_ref().map(model_names).unwrap_or_default();
-        let names: Vec<String> = models.keys().cloned().chain(fitted).chain(shown).chain(new).collect();
+        let names: Vec<String> = models.keys().cloned().chain(learned).chain(new).collect();
         let trained = Some(("reward".to_string(), scene.reward.clone()));
         let shadows = scene.shadows.iter().map(|(name, node)| (name.value.clone(), node.clone()));
         let rewards: Vec<(String, NodeRef)> = trained.into_iter().chain(shadows).collect();
@@ -113,8 +118,8 @@ impl Setup {
         };
         let reward = reward_name(&scene.reward);
         let twice = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name));
-        let parts = [&scene.preferences, &scene.imitation, &scene.novelty];
-        if let (Some((_, name)), Some(node)) = (twice, parts.into_iter().flatten().next()) {
+        let parts = parts.into_iter().chain([&scene.novelty]);
+        if let (Some((_, name)), Some(node)) = (twice, parts.flatten().next()) {
             let message = format!("there are two reward models `{name}`");
             diagnostics.error(&node.head(), message, "", "give one of them another name");
         }
@@ -125,6 +130,21 @@ impl Setup {
             .imitation
             .as_ref()
             .and_then(|node| ImitationSpec::read(node, task.as_ref(), &graphs, &mut diagnostics));
+        let decomposition = scene
+            .decomposition
+            .as_ref()
+            .and_then(|node| DecompositionSpec::read(node, task.as_ref(), &graphs, &mut diagnostics));
+        let cloning =
+            scene.cloning.as_ref().and_then(|node| CloningSpec::read(node, task.as_ref(), &mut diagnostics));
+        if let (Some(learner), Some(graph)) = (&learner, graphs.first()) {
+            if let (Some(spec), Some(node)) = (&imitation, &scene.imitation) {
+                spec.check_learner(learner, graph, node, &mut diagnostics);
+            }
+            if let Some(node) = scene.cloning.as_ref().filter(|_| !matches!(learner, LearnerConfig::Ppo(_))) {
+                let help = "leave `cloning` out, or learn with Ppo";
+                diagnostics.error(&node.head(), "only Ppo can be shown what to do", "", help);
+            }
+        }
         let preferences = scene.preferences.as_ref().and_then(|node| {
             let num_steps = scene.batch.num_steps as usize;
             PreferenceConfig::read(node, task.as_ref(), &graphs, num_steps, &mut diagnostics)
@@ -140,8 +160,8 @@ impl Setup {
             None => Timeline::default(),
             Some(node) => {
                 // An edit stands between s' of one step and s of the next, where a recording has one row for both.
-                let keeps_steps =
-                    scene.recording.envs > 0 || learner.as_ref().is_some_and(|l| l.keeps_signals());
+                let keeps_steps = scene.recording.envs > 0
+                    || learner.as_ref().zip(graphs.first()).is_some_and(|(l, g)| l.keeps_signals(g));
                 if keeps_steps {
                     let help =
                         "write `recording: (envs: 0)`, and learn with Ppo or Dqn without rewards from models";
@@ -164,6 +184,8 @@ impl Setup {
             preferences,
             novelty,
             imitation,
+            decomposition,
+            cloning,
             run: run_of(source),
             files,
             perturbations,
@@ -181,7 +203,7 @@ impl Setup {
             num_steps: batch.num_steps as usize,
             shards: batch.shards.map_or(cores, |s| s as usize).min(batch.num_envs as usize),
             seed: batch.seed,
-            keep_signals: recorded || self.has_models() || self.learner.keeps_signals(),
+            keep_signals: recorded || self.has_models() || self.learner.keeps_signals(&self.graphs[0]),
             autoreset: true,
         }
     }
@@ -200,10 +222,12 @@ impl Setup {
     pub(crate) fn model_names(&self) -> Vec<String> {
         let fitted = self.preferences.iter().map(|config| &config.model);
         let shown = self.imitation.iter().map(|spec| &spec.model);
+        let credit = self.decomposition.iter().map(|spec| &spec.model);
         let new = self.novelty.iter().map(|spec| &spec.model);
         let ships = self.asks(SHIPPED) && !self.models.contains_key(SHIPPED);
         let ships = ships.then(|| SHIPPED.to_owned());
-        self.models.keys().chain(ships.as_ref()).chain(fitted).chain(shown).chain(new).cloned().collect()
+        let learned = fitted.chain(shown).chain(credit).chain(new);
+        self.models.keys().chain(ships.as_ref()).chain(learned).cloned().collect()
     }
 
     /// The same batch as a rollout of a scenario plays it: its envs, its seed and its timeline.

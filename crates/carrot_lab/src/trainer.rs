@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use carrot_learn::{Device, Experience, Learner};
+use carrot_learn::{CloningReport, Device, Experience, Learner};
 use carrot_record::{Episode, MetricsRow};
 use carrot_reward::{EpisodeSummary, EpisodeSums, Ledger, Revision, RewardError, RewardModels, project};
 use carrot_sim::{Fault, PartSlice, VecEnv};
 use serde::{Deserialize, Serialize};
 
+use crate::decomposition::Decomposition;
 use crate::error::LabError;
-use crate::imitation::Imitation;
 use crate::learned::LearnedReward;
 use crate::metrics;
 use crate::models::{add_eyes, load_files};
@@ -34,6 +34,7 @@ pub struct Trainer {
     models: RewardModels,
     preferences: Option<Preferences>,
     learned: Vec<Box<dyn LearnedReward>>,
+    cloned: Option<CloningReport>,
     ledger: Ledger,
     actions: Vec<f32>,
     state: State,
@@ -85,7 +86,10 @@ impl Trainer {
             learned.push(Box::new(NoveltyReward::new(spec.clone(), config.seed)?));
         }
         if let Some(spec) = &setup.imitation {
-            learned.push(Box::new(Imitation::new(spec.clone(), &setup, config.seed)?));
+            learned.push(spec.begin(&setup, config.seed)?);
+        }
+        if let Some(spec) = &setup.decomposition {
+            learned.push(Box::new(Decomposition::new(spec.clone(), config.num_envs, config.seed)?));
         }
         let models = models_in_force(&setup, device, preferences.as_ref(), &learned)?;
         let revision = models.iter().fold(revision, |revision, (name, model)| Revision {
@@ -94,8 +98,13 @@ impl Trainer {
         });
         let env = setup.build(config, &revision)?;
         let spec = setup.task.spec();
-        let groups = &setup.graphs[0].groups;
-        let learner = setup.learner.build(setup.task.as_ref(), env.rollout(), groups, config.seed, device)?;
+        let (task, reward) = (setup.task.as_ref(), &setup.graphs[0]);
+        let mut learner = setup.learner.build(task, env.rollout(), reward, config.seed, device)?;
+        let cloned = match &setup.cloning {
+            Some(spec) => Some(spec.show(&setup, learner.as_mut())?),
+            None => None,
+        };
+        set_discounts(&setup, &learned, learner.as_mut());
         let recorded = (setup.scene.recording.envs as usize).min(config.num_envs);
         let state = State {
             sums: EpisodeSums::new(&setup.graphs, config.num_envs),
@@ -108,7 +117,12 @@ impl Trainer {
         };
         let ledger = Ledger::new(&setup.graphs, config.num_steps, config.num_envs);
         let actions = vec![0.0; config.num_envs * spec.action.width()];
-        Ok(Self { setup, env, learner, models, preferences, learned, ledger, actions, state })
+        Ok(Self { setup, env, learner, models, preferences, learned, cloned, ledger, actions, state })
+    }
+
+    /// What the policy made of the demonstrations that it was shown first.
+    pub fn cloned(&self) -> Option<&CloningReport> {
+        self.cloned.as_ref()
     }
 
     /// The setup.
@@ -225,21 +239,26 @@ impl Trainer {
         metrics::remember(&mut self.state.window, &ended);
         let width = self.setup.task.spec().action.width();
         let episodes = self.state.recorder.record(rollout, &self.ledger, width);
-        let scalars = self.learner.update(&Experience {
+        let experience = Experience {
             rollout,
             rewards: &self.ledger.graphs[0].totals,
             graph: &graphs[0],
             revision: &revision.graphs[0],
             number: revision.number,
-        })?;
-        let news = match &mut self.preferences {
-            Some(own) => Some(own.after_rollout(rollout, &self.ledger, self.state.env_steps)?),
-            None => None,
         };
+        let (scalars, news) = beside_each_other(
+            || self.learner.update(&experience),
+            self.preferences.as_mut().map(|own| {
+                let (ledger, env_steps) = (&self.ledger, self.state.env_steps);
+                move || own.after_rollout(rollout, ledger, env_steps)
+            }),
+        )?;
+        let scalars = scalars?;
+        let news = news.transpose()?;
         let mut published: Vec<PublishedVersion> =
             news.iter().flat_map(|news| news.published.clone()).collect();
         for own in &mut self.learned {
-            published.extend(own.after_rollout(rollout)?);
+            published.extend(own.after_rollout(rollout, &self.ledger)?);
         }
         self.state.env_steps += (rollout.filled * rollout.num_envs) as u64;
         self.state.update += 1;
@@ -253,6 +272,10 @@ impl Trainer {
             values.extend(own.scalars().into_iter().map(|(tag, value)| (tag.to_string(), value)));
         }
         values.extend(self.learned.iter().flat_map(|own| own.scalars()));
+        if let Some(cloned) = self.cloned.filter(|_| self.state.update == 1) {
+            values.insert("cloning/first_loss".into(), cloned.first_loss);
+            values.insert("cloning/loss".into(), cloned.last_loss);
+        }
         for own in &published {
             next = next.with_model(graphs, &own.model, own.version, self.state.env_steps);
             next.number = self.state.revision.number + 1;
@@ -261,6 +284,10 @@ impl Trainer {
                 model.publish(&own.parts, false).map_err(refused)?;
             }
         }
+        if !published.is_empty() {
+            self.learner.refill(&graphs[0], &mut self.models, &catalog)?;
+        }
+        set_discounts(&self.setup, &self.learned, self.learner.as_mut());
         let faults = self.env.take_faults();
         self.state.faults += faults.len() as u64;
         values.insert("health/faults".into(), self.state.faults as f64);
@@ -343,6 +370,7 @@ impl Trainer {
             own.load(&named.map(|(part, bytes)| (part.to_owned(), bytes.clone())).collect())?;
             self.models.insert(own.name().into(), own.model());
         }
+        set_discounts(&self.setup, &self.learned, self.learner.as_mut());
         let memories =
             parts.get(MEMORIES).map(|bytes| postcard::from_bytes::<BTreeMap<String, Vec<u8>>>(bytes));
         for (name, memory) in memories.transpose().map_err(part_error)?.unwrap_or_default() {
@@ -371,6 +399,37 @@ fn models_in_force(
     models.extend(preferences.map(|own| (own.config().model.clone(), own.model())));
     models.extend(learned.iter().map(|own| (own.name().to_owned(), own.model())));
     Ok(models)
+}
+
+/// Discounts groups as the rewards in them schedule it.
+fn set_discounts(setup: &Setup, learned: &[Box<dyn LearnedReward>], learner: &mut dyn Learner) {
+    let graph = &setup.graphs[0];
+    for (own, gamma) in learned.iter().filter_map(|own| Some((own, own.discount()?))) {
+        for (_, node, _) in graph.models().into_iter().filter(|(name, ..)| *name == own.name()) {
+            if let Some(group) = graph.groups.iter().position(|group| group == graph.group_of(node)) {
+                learner.set_discount(group, gamma);
+            }
+        }
+    }
+}
+
+/// Learns and, on a thread of its own, does the other work if there is any: either reads the rollout alone, so that the
+/// numbers do not depend on who is first.
+fn beside_each_other<A, B: Send>(
+    learn: impl FnOnce() -> A,
+    other: Option<impl FnOnce() -> B + Send>,
+) -> Result<(A, Option<B>), LabError> {
+    let Some(other) = other else { return Ok((learn(), None)) };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("preferences".into()).spawn_scoped(scope, other);
+        let thread =
+            thread.map_err(|error| LabError::Refused(format!("no thread can be started: {error}")))?;
+        let learned = learn();
+        match thread.join() {
+            Ok(done) => Ok((learned, Some(done))),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 fn part_error(error: postcard::Error) -> LabError {

@@ -112,9 +112,14 @@ impl LearnerConfig {
         }
     }
 
-    /// Whether the learner keeps signals, so that rollouts must have them.
-    pub fn keeps_signals(&self) -> bool {
-        matches!(self, Self::Sac(own) if own.hindsight != Hindsight::Off)
+    /// Whether the learner keeps signals, so that rollouts must have them: for goals in hindsight, or to ask models again
+    /// about steps in store.
+    pub fn keeps_signals(&self, reward: &Graph) -> bool {
+        match self {
+            Self::Ppo(_) => false,
+            Self::Dqn(own) => own.rescore && !reward.models().is_empty(),
+            Self::Sac(own) => own.hindsight != Hindsight::Off || own.rescore && !reward.models().is_empty(),
+        }
     }
 
     /// A fresh learner for the rows of a batch.
@@ -125,18 +130,19 @@ impl LearnerConfig {
         &self,
         task: &dyn Task,
         rollout: &Rollout,
-        groups: &[String],
+        reward: &Graph,
         seed: u64,
         device: Device,
     ) -> Result<Box<dyn Learner>, LearnError> {
         let spec = task.spec();
+        let signals = self.keeps_signals(reward);
         Ok(match self {
             Self::Ppo(own) => {
-                let gammas: Vec<f32> = groups.iter().map(|group| self.gamma_of(group)).collect();
+                let gammas: Vec<f32> = reward.groups.iter().map(|group| self.gamma_of(group)).collect();
                 Box::new(Ppo::new(own.clone(), task.observation(), &spec.action, &gammas, seed, device)?)
             }
-            Self::Dqn(own) => Box::new(Dqn::new(own.clone(), task, rollout, seed, device)?),
-            Self::Sac(own) => Box::new(Sac::new(own.clone(), task, rollout, seed, device)?),
+            Self::Dqn(own) => Box::new(Dqn::new(own.clone(), task, rollout, signals, seed, device)?),
+            Self::Sac(own) => Box::new(Sac::new(own.clone(), task, rollout, signals, seed, device)?),
         })
     }
 }

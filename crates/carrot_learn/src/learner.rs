@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use carrot_reward::{Graph, GraphRevision};
-use carrot_sim::{PartSlice, Rollout};
+use carrot_reward::{Graph, GraphRevision, RewardError, RewardModels};
+use carrot_sim::{PartSlice, Rollout, SignalCatalog};
 use serde::{Deserialize, Serialize};
 
+use crate::ppo::{CloningConfig, CloningReport, ShownSteps};
 use crate::{LearnError, Memory};
 
 /// Named byte blobs of a checkpoint.
@@ -79,6 +80,39 @@ pub trait Learner: Send {
     /// # Errors
     /// When the rollout is not the one acted for, or a buffer does not fit.
     fn update(&mut self, experience: &Experience<'_>) -> Result<Scalars, LearnError>;
+
+    /// Fits the policy to what was shown, before it learns from what is paid.
+    ///
+    /// # Errors
+    /// When this learner cannot, or what was shown does not fit.
+    fn clone_behaviour(
+        &mut self,
+        shown: &ShownSteps,
+        config: &CloningConfig,
+    ) -> Result<CloningReport, LearnError> {
+        let _ = (shown, config);
+        Err(LearnError::Space("this learner cannot be shown anything; Ppo can".into()))
+    }
+
+    /// Discounts the rewards of a group so, from the next update on. Learners that do not tell groups apart do nothing.
+    fn set_discount(&mut self, group: usize, gamma: f32) {
+        let _ = (group, gamma);
+    }
+
+    /// Asks models again that pay by newer versions about the steps in store; they are worth what is said from the next
+    /// update on. Learners that store no steps do nothing.
+    ///
+    /// # Errors
+    /// When a model fails.
+    fn refill(
+        &mut self,
+        graph: &Graph,
+        models: &mut RewardModels,
+        catalog: &SignalCatalog,
+    ) -> Result<(), RewardError> {
+        let _ = (graph, models, catalog);
+        Ok(())
+    }
 
     /// What the policy remembers of `rows` fresh episodes, for [`Learner::evaluate`].
     ///

@@ -7,6 +7,7 @@
 mod adam;
 mod cell;
 mod config;
+pub mod decomposition;
 mod dense;
 mod device;
 pub mod dqn;
@@ -42,6 +43,6 @@ pub use layers::Activation;
 pub use learner::{Counters, Experience, Learner, Parts, Scalars};
 pub use memory::Memory;
 pub use obs_norm::ObsNorm;
-pub use ppo::{Ppo, PpoConfig, Recurrent, UpdateMetrics};
+pub use ppo::{CloningConfig, CloningReport, Ppo, PpoConfig, Recurrent, ShownSteps, UpdateMetrics};
 pub use sac::{Sac, SacConfig};
 pub use success_net::{SuccessNet, SuccessNetConfig, SuccessNetOutput, auc};

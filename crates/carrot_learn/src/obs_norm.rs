@@ -64,7 +64,7 @@ impl ObsNorm {
     }
 
     /// Adds the first `rows` rows of float parts, each a buffer and its elements per row.
-    fn with_rows(&self, parts: &[(&[f32], usize)], rows: usize) -> Self {
+    pub(crate) fn with_rows(&self, parts: &[(&[f32], usize)], rows: usize) -> Self {
         let mut next = self.clone();
         let mut block = Vec::with_capacity(BLOCK * self.width());
         for start in (0..rows).step_by(BLOCK) {

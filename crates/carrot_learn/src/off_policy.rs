@@ -1,6 +1,7 @@
 //! What DQN and SAC share: the replay buffer, its schedule, and observation statistics.
 
-use carrot_sim::{KeyedRng, ObsPart, Rollout, RowKey, Stream};
+use carrot_reward::{Graph, RewardError, RewardModels};
+use carrot_sim::{KeyedRng, ObsPart, Rollout, RowKey, SignalCatalog, Stream};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -111,6 +112,16 @@ impl OffPolicy {
         self.counters.updates += 1;
         self.counters.steps += cells as u64;
         Ok(())
+    }
+
+    /// Asks models again about the steps in store, where these shall be worth what they would be paid today.
+    pub(crate) fn refill(
+        &mut self,
+        graph: &Graph,
+        models: &mut RewardModels,
+        catalog: &SignalCatalog,
+    ) -> Result<(), RewardError> {
+        if self.schedule.rescore { self.replay.refill(graph, models, catalog) } else { Ok(()) }
     }
 
     /// Whether actions are still random, `global_step` steps of each env into the training.

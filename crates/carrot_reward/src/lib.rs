@@ -33,7 +33,7 @@ pub use graph::{Body, Graph, Node, Rate, Source};
 pub use kind::{AnyKind, Kind, KindRegistry, RawSlots, RuleDoc, Scope, SignalRef, Transition};
 pub use ledger::{GraphLedger, Ledger, NodeAccount, account_row, first_difference, replay_row};
 pub use machine::{MACHINE_DOC, Machine, declared_machines, track};
-pub use model::{Picture, PictureScorer, RewardModel, RewardModels, StepRows};
+pub use model::{Picture, PictureScorer, RewardModel, RewardModels, StepRows, input_columns};
 pub use norm::NormStats;
 pub use pictures::Best;
 pub use plugin::{GraphRoot, RewardPlugin, Term, project};

@@ -40,6 +40,28 @@ pub trait RewardModel: Send {
     /// A sentence for people when the network cannot be evaluated.
     fn score(&mut self, features: &[f32], out: &mut [f32]) -> Result<(), String>;
 
+    /// Whether a step can be scored in its episode alone, by [`RewardModel::score_steps`].
+    fn needs_episode(&self) -> bool {
+        false
+    }
+
+    /// Whether it reads s beside s'.
+    fn compares(&self) -> bool {
+        false
+    }
+
+    /// Scores steps that have nothing to do with each other, each from a row of `before` to the same row of `now`.
+    ///
+    /// # Shapes
+    /// `before` and `now` `[M, F]` row-major, `out` `[M]`; `before` is empty for a model that does not compare.
+    ///
+    /// # Errors
+    /// Those of [`RewardModel::score`].
+    fn score_between(&mut self, before: &[f32], now: &[f32], out: &mut [f32]) -> Result<(), String> {
+        let _ = before;
+        self.score(now, out)
+    }
+
     /// Scores steps in their order, for models that remember what they have seen of an episode.
     ///
     /// # Shapes
@@ -48,7 +70,7 @@ pub trait RewardModel: Send {
     /// # Errors
     /// Those of [`RewardModel::score`].
     fn score_steps(&mut self, steps: &StepRows<'_>, out: &mut [f32]) -> Result<(), String> {
-        self.score(steps.features, out)
+        self.score_between(steps.before, steps.features, out)
     }
 
     /// Adds a published version; without `keep`, in place of all others.
@@ -120,7 +142,9 @@ pub struct Picture {
 /// T steps, N rows, F features.
 #[derive(Debug, Clone, Copy)]
 pub struct StepRows<'a> {
-    /// `[T, N, F]`.
+    /// Of s, `[T, N, F]`; empty for a model that does not compare.
+    pub before: &'a [f32],
+    /// Of s', `[T, N, F]`.
     pub features: &'a [f32],
     /// N.
     pub rows: usize,
@@ -155,17 +179,12 @@ pub fn fill_deferred(
         let model = find(models, name, version)?;
         let inputs = input_columns(model.as_ref(), catalog)?;
         let (n, steps) = (rollout.num_envs, rollout.filled);
-        let mut features = Vec::with_capacity(steps * n * inputs.len());
-        for t in 0..steps {
-            let view = rollout.signals_now(t).ok_or(RewardError::NoSignals)?;
-            for row in 0..n {
-                features.extend(inputs.iter().map(|&c| view.column(c)[row]));
-            }
-        }
+        let features = rollout.rows_now(&inputs).ok_or(RewardError::NoSignals)?;
+        let before = if model.compares() { rollout.rows_before(&inputs) } else { None }.unwrap_or_default();
         let mut scores = vec![0.0; steps * n];
         let cells = rollout.terminated.iter().zip(&rollout.truncated).take(steps * n);
         let ended: Vec<bool> = cells.map(|(terminated, truncated)| *terminated || *truncated).collect();
-        let all = StepRows { features: &features, rows: n, ended: &ended, fresh: false };
+        let all = StepRows { before: &before, features: &features, rows: n, ended: &ended, fresh: false };
         model.score_steps(&all, &mut scores).map_err(|why| RewardError::Model { name: name.into(), why })?;
         for column in columns {
             for t in 0..steps {
@@ -189,10 +208,10 @@ pub(crate) fn find<'m>(
 }
 
 /// Column numbers of a model's inputs.
-pub(crate) fn input_columns(
-    model: &dyn RewardModel,
-    catalog: &SignalCatalog,
-) -> Result<Vec<usize>, RewardError> {
+///
+/// # Errors
+/// When the task has no such signal.
+pub fn input_columns(model: &dyn RewardModel, catalog: &SignalCatalog) -> Result<Vec<usize>, RewardError> {
     let names = catalog.column_names();
     let find = |input: &String| {
         names.iter().position(|n| n == input).ok_or_else(|| RewardError::NoSignal(input.clone()))

@@ -1,13 +1,16 @@
 //! Scoring a recorded episode again, under the reward it was made with or under any other.
 
-use carrot_sim::{Cause, SignalView};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use carrot_sim::{Cause, SignalCatalog, SignalView};
 
 use crate::error::RewardError;
 use crate::graph::{Body, Graph};
 use crate::kind::Transition;
 use crate::model::{RewardModels, StepRows, find, input_columns};
 use crate::question::Asked;
-use crate::revision::{GraphRevision, NodeRevision};
+use crate::revision::GraphRevision;
 use crate::score::{Columns, score};
 
 /// What a recorded episode offers: T + 1 signal rows and T step rows.
@@ -58,7 +61,8 @@ impl Rescored {
     }
 }
 
-/// Scores an episode. Steps of one revision are scored together; the bits equal the online ones.
+/// Scores an episode. Steps of one revision are scored together, in their order, so that a model remembers what it met
+/// and paid in the version of that time; the bits equal the online ones.
 ///
 /// # Errors
 /// When the columns do not fit together, or a revision or model is missing.
@@ -66,7 +70,7 @@ pub fn rescore<'r>(
     graph: &Graph,
     revision: impl Fn(u32) -> Option<&'r GraphRevision>,
     models: &mut RewardModels,
-    catalog: &carrot_sim::SignalCatalog,
+    catalog: &SignalCatalog,
     steps: &RecordedSteps<'_>,
 ) -> Result<Rescored, RewardError> {
     let len = steps.terminated.len();
@@ -74,54 +78,55 @@ pub fn rescore<'r>(
     if steps.signals.len() != expected || steps.columns != catalog.width() {
         return Err(RewardError::Shape { what: "signal values", given: steps.signals.len(), expected });
     }
-    let pick = |offset: usize| -> Vec<f32> {
-        steps.signals.chunks(len + 1).flat_map(|column| column[offset..offset + len].to_vec()).collect()
-    };
-    let (before, now) = (pick(0), pick(1));
-    let transition = Transition {
-        before: SignalView::new(&before, len),
-        now: SignalView::new(&now, len),
-        terminated: steps.terminated,
-        truncated: steps.truncated,
-        cause: steps.cause,
-        success: steps.success,
-        score: steps.score,
-    };
     let mut result = Rescored::zeroed(graph, len);
-    let mut raw: Vec<f32> = Vec::new();
-    let mut evaluated: Option<&GraphRevision> = None;
     let mut start = 0;
     while start < len {
         let number = steps.revision[start];
         let run = steps.revision[start..].iter().take_while(|&&r| r == number).count();
         let state = revision(number).ok_or(RewardError::NoRevision(number))?;
-        // Raw values depend on a revision through the parameters and the versions of models alone.
-        if !evaluated.is_some_and(|earlier| same_raws(earlier, state)) {
-            raw = raw_columns(graph, state, models, catalog, &transition, Some(steps.asked))?;
-            evaluated = Some(state);
+        let span = start..start + run;
+        let pick = |offset: usize| -> Vec<f32> {
+            let columns = steps.signals.chunks(len + 1);
+            columns.flat_map(|column| &column[span.start + offset..span.end + offset]).copied().collect()
+        };
+        let (before, now) = (pick(0), pick(1));
+        let transition = Transition {
+            before: SignalView::new(&before, run),
+            now: SignalView::new(&now, run),
+            terminated: &steps.terminated[span.clone()],
+            truncated: &steps.truncated[span.clone()],
+            cause: &steps.cause[span.clone()],
+            success: &steps.success[span.clone()],
+            score: &steps.score[span.clone()],
+        };
+        let own = Some(Span { asked: steps.asked, steps: span.clone() });
+        let scored = score_batch(graph, state, models, catalog, &transition, own)?;
+        for (node, values) in scored.outputs.chunks(run).enumerate() {
+            result.outputs[node * len..][span.clone()].copy_from_slice(values);
         }
-        let whole = Columns { raw: &raw, terminated: steps.terminated, cause: steps.cause };
-        score_span(graph, state, &whole, start..start + run, &mut result);
+        for (group, values) in scored.totals.iter().enumerate() {
+            result.totals[group][span.clone()].copy_from_slice(values);
+        }
         start += run;
     }
     Ok(result)
 }
 
-/// Whether all terms have the same parameters and models of the same version in two revisions.
-fn same_raws(a: &GraphRevision, b: &GraphRevision) -> bool {
-    let what = |node: &'_ NodeRevision| (node.model, node.params.clone());
-    a.nodes.iter().map(what).eq(b.nodes.iter().map(what))
+/// Steps of one episode, and what was asked about its pictures.
+struct Span<'a> {
+    asked: &'a [(Asked, Vec<f32>)],
+    steps: std::ops::Range<usize>,
 }
 
-/// The raw columns that a graph's terms write for a batch of transitions, `[R, N]`; where they are the steps
-/// of one episode, it comes with what was asked about its pictures.
+/// The raw columns that a graph's terms write for a batch of transitions, `[R, N]`: steps of an episode one after the
+/// other, or such as have nothing to do with each other.
 fn raw_columns(
     graph: &Graph,
     revision: &GraphRevision,
     models: &mut RewardModels,
-    catalog: &carrot_sim::SignalCatalog,
+    catalog: &SignalCatalog,
     transition: &Transition<'_>,
-    episode: Option<&[(Asked, Vec<f32>)]>,
+    episode: Option<&Span<'_>>,
 ) -> Result<Vec<f32>, RewardError> {
     let len = transition.terminated.len();
     let columns = graph.nodes.iter().map(|node| match &node.body {
@@ -129,29 +134,26 @@ fn raw_columns(
         Body::Combine(..) => 0,
     });
     let mut raw = vec![0.0_f32; columns.max().unwrap_or(0) * len];
+    // A model is asked once, however many terms it pays: it may remember what it is asked.
+    let mut answers: BTreeMap<(&str, Option<u32>), Vec<f32>> = BTreeMap::new();
     for (node, state) in graph.nodes.iter().zip(&revision.nodes) {
-        let Body::Term(kind, slots) = &node.body else { continue };
-        let kind = kind.with_params(&state.params);
-        if let Some(own) = kind.asked() {
-            let found = episode.unwrap_or_default().iter().find(|(other, _)| other == own);
-            let (_, answers) = found.ok_or_else(|| RewardError::NoPictures(own.model.clone()))?;
+        let Body::Term(own, slots) = &node.body else { continue };
+        let kind = own.with_params(&state.params);
+        if let Some(asked) = kind.asked() {
+            let found = episode.and_then(|span| {
+                let (_, answers) = span.asked.iter().find(|(other, _)| other == asked)?;
+                answers.get(span.steps.clone())
+            });
+            let answers = found.ok_or_else(|| RewardError::NoPictures(asked.model.clone()))?;
             raw[slots.now * len..][..len].copy_from_slice(answers);
-        } else if let Some(name) = kind.model() {
-            let model = find(models, name, state.model)?;
-            let inputs = input_columns(model.as_ref(), catalog)?;
-            let features: Vec<f32> = (0..len)
-                .flat_map(|t| inputs.iter().map(move |&c| (c, t)))
-                .map(|(c, t)| transition.now.column(c)[t])
-                .collect();
-            let out = &mut raw[slots.now * len..][..len];
-            let ended: Vec<bool> =
-                transition.terminated.iter().zip(transition.truncated).map(|(a, b)| *a || *b).collect();
-            let steps = StepRows { features: &features, rows: 1, ended: &ended, fresh: true };
-            let scored = match episode {
-                Some(_) => model.score_steps(&steps, out),
-                None => model.score(&features, out),
+        } else if let Some(name) = own.model() {
+            let known = match answers.entry((name, state.model)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(own) => {
+                    own.insert(ask(name, state.model, models, catalog, transition, episode)?)
+                }
             };
-            scored.map_err(|why| RewardError::Model { name: name.into(), why })?;
+            raw[slots.now * len..][..len].copy_from_slice(known);
         } else {
             kind.evaluate(transition, &mut raw[slots.now * len..][..len]);
         }
@@ -174,41 +176,56 @@ pub fn score_transitions(
     graph: &Graph,
     revision: &GraphRevision,
     models: &mut RewardModels,
-    catalog: &carrot_sim::SignalCatalog,
+    catalog: &SignalCatalog,
     transition: &Transition<'_>,
 ) -> Result<Rescored, RewardError> {
-    let len = transition.terminated.len();
-    let raw = raw_columns(graph, revision, models, catalog, transition, None)?;
-    let columns = Columns { raw: &raw, terminated: transition.terminated, cause: transition.cause };
-    let mut outputs = vec![0.0; graph.nodes.len() * len];
-    let mut totals = vec![vec![0.0; len]; graph.groups.len()];
-    let mut slices: Vec<&mut [f32]> = totals.iter_mut().map(Vec::as_mut_slice).collect();
-    score(graph, revision, &columns, &mut outputs, &mut slices);
-    Ok(Rescored { outputs, totals })
+    score_batch(graph, revision, models, catalog, transition, None)
 }
 
-/// Scores steps `span` of an episode as a batch of their own.
-fn score_span(
+fn score_batch(
     graph: &Graph,
-    state: &GraphRevision,
-    whole: &Columns<'_>,
-    span: std::ops::Range<usize>,
-    result: &mut Rescored,
-) {
-    let (len, run) = (whole.terminated.len(), span.len());
-    let cut =
-        |data: &[f32]| -> Vec<f32> { data.chunks(len).flat_map(|c| c[span.clone()].to_vec()).collect() };
-    let raw = cut(whole.raw);
-    let columns =
-        Columns { raw: &raw, terminated: &whole.terminated[span.clone()], cause: &whole.cause[span.clone()] };
-    let mut outputs = vec![0.0; graph.nodes.len() * run];
-    let mut totals = vec![vec![0.0; run]; graph.groups.len()];
-    let mut slices: Vec<&mut [f32]> = totals.iter_mut().map(Vec::as_mut_slice).collect();
-    score(graph, state, &columns, &mut outputs, &mut slices);
-    for (node, values) in outputs.chunks(run).enumerate() {
-        result.outputs[node * len..][span.clone()].copy_from_slice(values);
-    }
-    for (group, values) in totals.iter().enumerate() {
-        result.totals[group][span.clone()].copy_from_slice(values);
-    }
+    revision: &GraphRevision,
+    models: &mut RewardModels,
+    catalog: &SignalCatalog,
+    transition: &Transition<'_>,
+    episode: Option<Span<'_>>,
+) -> Result<Rescored, RewardError> {
+    let raw = raw_columns(graph, revision, models, catalog, transition, episode.as_ref())?;
+    let columns = Columns { raw: &raw, terminated: transition.terminated, cause: transition.cause };
+    let mut result = Rescored::zeroed(graph, transition.terminated.len());
+    let mut slices: Vec<&mut [f32]> = result.totals.iter_mut().map(Vec::as_mut_slice).collect();
+    score(graph, revision, &columns, &mut result.outputs, &mut slices);
+    Ok(result)
+}
+
+/// What a model says of a batch in a version.
+fn ask(
+    name: &str,
+    version: Option<u32>,
+    models: &mut RewardModels,
+    catalog: &SignalCatalog,
+    transition: &Transition<'_>,
+    episode: Option<&Span<'_>>,
+) -> Result<Vec<f32>, RewardError> {
+    let len = transition.terminated.len();
+    let model = find(models, name, version)?;
+    let inputs = input_columns(model.as_ref(), catalog)?;
+    let rows = |view: SignalView<'_>| -> Vec<f32> {
+        (0..len).flat_map(|t| inputs.iter().map(move |&c| (c, t))).map(|(c, t)| view.column(c)[t]).collect()
+    };
+    let now = rows(transition.now);
+    let before = if model.compares() { rows(transition.before) } else { Vec::new() };
+    let mut out = vec![0.0; len];
+    let scored = match episode {
+        None => model.score_between(&before, &now, &mut out),
+        Some(span) => {
+            let both = transition.terminated.iter().zip(transition.truncated);
+            let ended: Vec<bool> = both.map(|(a, b)| *a || *b).collect();
+            let fresh = span.steps.start == 0;
+            let steps = StepRows { before: &before, features: &now, rows: 1, ended: &ended, fresh };
+            model.score_steps(&steps, &mut out)
+        }
+    };
+    scored.map_err(|why| RewardError::Model { name: name.into(), why })?;
+    Ok(out)
 }

@@ -26,6 +26,8 @@ const MAX_STEPS: u32 = 1 << 16;
 ///     preferences: (..),                   // a reward network that is fitted beside the agent
 ///     novelty: [..],                       // bonuses for what is new
 ///     imitation: (..),                     // a reward for what looks like a demonstration
+///     decomposition: (..),                 // credit for steps out of the returns of episodes
+///     cloning: (..),                       // a demonstration that the policy is shown first
 ///     learner: Ppo(gamma: 0.99, total_steps: 200_000),
 ///     evaluation: (episodes: 100, seed: 1000),
 ///     recording: (envs: 1),
@@ -53,6 +55,10 @@ pub struct SceneSpec {
     pub novelty: Option<NodeRef>,
     /// What is paid for being like a demonstration. Open: the owner of imitation reads it.
     pub imitation: Option<NodeRef>,
+    /// How the return of an episode is given to its steps. Open: the owner of decomposition reads it.
+    pub decomposition: Option<NodeRef>,
+    /// What the policy is shown before it learns. Open: the owner of imitation reads it.
+    pub cloning: Option<NodeRef>,
     /// Who learns and how. Open: the learner reads it.
     pub learner: Option<NodeRef>,
     /// How the trained policy is measured.
@@ -149,6 +155,8 @@ impl SceneSpec {
         let preferences = reader.node("preferences");
         let novelty = reader.node("novelty");
         let imitation = reader.node("imitation");
+        let decomposition = reader.node("decomposition");
+        let cloning = reader.node("cloning");
         let learner = reader.node("learner");
         let evaluation = reader.node("evaluation");
         let recording = reader.node("recording");
@@ -177,6 +185,8 @@ impl SceneSpec {
             preferences,
             novelty,
             imitation,
+            decomposition,
+            cloning,
             learner,
             evaluation: evaluation?,
             recording: recording?,

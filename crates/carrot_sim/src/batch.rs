@@ -57,7 +57,7 @@ impl PartData {
     }
 
     /// Appends elements; both sides hold the same element type.
-    pub(crate) fn extend(&mut self, from: PartSlice<'_>) {
+    pub fn extend(&mut self, from: PartSlice<'_>) {
         match (self, from) {
             (Self::F32(data), PartSlice::F32(from)) => data.extend_from_slice(from),
             (Self::U8(data), PartSlice::U8(from)) => data.extend_from_slice(from),
@@ -73,6 +73,17 @@ pub enum PartSlice<'a> {
     F32(&'a [f32]),
     /// Bytes.
     U8(&'a [u8]),
+}
+
+impl PartSlice<'_> {
+    /// Elements `range` as a part of their own.
+    #[must_use]
+    pub fn slice(self, range: std::ops::Range<usize>) -> Self {
+        match self {
+            Self::F32(data) => Self::F32(&data[range]),
+            Self::U8(data) => Self::U8(&data[range]),
+        }
+    }
 }
 
 /// Part of a [`PartData`], to write.

@@ -6,6 +6,9 @@ use crate::space::ObsPart;
 
 /// Draws what agents observe in place of the task's own parts.
 pub trait Painter: Send + Sync {
+    /// What its pictures become.
+    fn pixels(&self) -> PixelSpec;
+
     /// Draws rows, one picture after the other, into `[rows, side, side, 3]`.
     ///
     /// # Errors
@@ -53,8 +56,8 @@ pub(crate) enum Turn {
 }
 
 impl Pixels {
-    pub(crate) fn new(painter: Box<dyn Painter>, spec: PixelSpec) -> Self {
-        Self { painter, spec, drawn: Vec::new() }
+    pub(crate) fn new(painter: Box<dyn Painter>) -> Self {
+        Self { spec: painter.pixels(), painter, drawn: Vec::new() }
     }
 
     /// Draws rows.
@@ -88,6 +91,10 @@ mod tests {
     struct Dots;
 
     impl Painter for Dots {
+        fn pixels(&self) -> PixelSpec {
+            PixelSpec { side: 2, stack: 3 }
+        }
+
         fn paint(&mut self, drawings: &[Drawing], out: &mut [u8]) -> Result<(), String> {
             for (drawing, picture) in drawings.iter().zip(out.chunks_exact_mut(12)) {
                 picture.fill(drawing.contacts.len() as u8);
@@ -98,9 +105,8 @@ mod tests {
 
     #[test]
     fn a_stack_holds_the_last_pictures_in_the_order_of_time() {
-        let spec = PixelSpec { side: 2, stack: 3 };
-        assert_eq!(spec.part().shape, [2, 2, 9]);
-        let mut pixels = Pixels::new(Box::new(Dots), spec);
+        assert_eq!(Dots.pixels().part().shape, [2, 2, 9]);
+        let mut pixels = Pixels::new(Box::new(Dots));
         let still = crate::Contact { position: [0.0; 3], force: [0.0; 3] };
         let mut obs = vec![0; 36];
         let mut see = |count: usize, turn| {

@@ -133,6 +133,43 @@ impl Rollout {
         self.signals.as_ref().map(|log| SignalView::new(&log.now[t * width..][..width], self.num_envs))
     }
 
+    /// Some signal columns of s' of every step taken, where signals are kept.
+    ///
+    /// # Shapes
+    /// `[T, N, F]` for F columns.
+    pub fn rows_now(&self, columns: &[usize]) -> Option<Vec<f32>> {
+        let n = self.num_envs;
+        let mut rows = Vec::with_capacity(self.filled * n * columns.len());
+        for t in 0..self.filled {
+            let view = self.signals_now(t)?;
+            for row in 0..n {
+                rows.extend(columns.iter().map(|&column| view.column(column)[row]));
+            }
+        }
+        Some(rows)
+    }
+
+    /// The same of s: where an episode began with the step, its first state.
+    ///
+    /// # Shapes
+    /// `[T, N, F]` for F columns.
+    pub fn rows_before(&self, columns: &[usize]) -> Option<Vec<f32>> {
+        let log = self.signals.as_ref()?;
+        let (n, width) = (self.num_envs, self.signal_columns);
+        let mut rows = Vec::with_capacity(self.filled * n * columns.len());
+        for t in 0..self.filled {
+            let earlier = if t == 0 { &log.start[..] } else { &log.now[(t - 1) * width * n..] };
+            for row in 0..n {
+                let end = t.checked_sub(1).and_then(|t| self.end_at(t, row));
+                rows.extend(columns.iter().map(|&column| match end {
+                    Some(end) => log.fresh[end * width + column],
+                    None => earlier[column * n + row],
+                }));
+            }
+        }
+        Some(rows)
+    }
+
     /// Index into `ends` of the episode that ended at (`t`, `env`).
     pub fn end_at(&self, t: usize, env: usize) -> Option<usize> {
         self.ends.binary_search_by_key(&(t, env), |e| (e.step as usize, e.env as usize)).ok()

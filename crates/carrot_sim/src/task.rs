@@ -16,7 +16,7 @@ use crate::frame::{Camera, DrawRow, Drawing};
 use crate::goal::GoalSpec;
 use crate::intervention::{Handle, Handles};
 use crate::mdp::{Mdp, MdpError};
-use crate::pixels::{Painter, PixelSpec};
+use crate::pixels::Painter;
 use crate::seed::{RowKey, Stream};
 use crate::signal::{SignalCatalog, SignalKind, SignalSpec, SignalView};
 use crate::snapshot::RowCodecs;
@@ -183,7 +183,7 @@ pub trait Task: Send + Sync + 'static {
     ///
     /// # Errors
     /// When there is no device that draws.
-    fn painter(&self) -> Result<Option<(Box<dyn Painter>, PixelSpec)>, SimError> {
+    fn painter(&self) -> Result<Option<Box<dyn Painter>>, SimError> {
         Ok(None)
     }
 

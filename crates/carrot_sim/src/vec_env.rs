@@ -95,7 +95,7 @@ impl VecEnv {
             catalog.width(),
             config.keep_signals,
         )?;
-        let pixels = task.painter()?.map(|(painter, spec)| Pixels::new(painter, spec));
+        let pixels = task.painter()?.map(Pixels::new);
         let mut env = Self { task, config, catalog, shards, bounds, threads, rollout, pixels };
         env.look(&[]);
         env.reset(None)?;

@@ -1,4 +1,5 @@
-//! What a scene changes about a task: `Task(name: "Reach", params: (robot: "six_joint_arm"))`.
+//! What a scene changes about a task: `Task(name: "Reach", params: (robot: "six_joint_arm"))`, or for a gridworld
+//! `Task(name: "DoorKey-16x16", params: (layouts: 1))`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,6 +9,7 @@ use carrot_physics::{PhysicsError, RobotModel, UrdfMistakes};
 use carrot_scene::{Diagnostics, NodeRef, Reader, Spanned, TaskSpec};
 use carrot_sim::Task;
 
+use crate::gridworld;
 use crate::manipulation::manipulator::{Control, RobotChoice};
 use crate::manipulation::{pick_place, push, reach};
 use crate::{build_task, task_names};
@@ -30,6 +32,21 @@ const WITH_ROBOT: [(&str, BuildWithRobot); 3] = [
     (pick_place::NAME, |robot| Ok(Arc::new(pick_place::PickPlace::new(Some(robot))?))),
 ];
 
+/// Builds a task with so many layouts in all.
+type BuildWithLayouts = fn(u32) -> Arc<dyn Task>;
+
+/// The tasks whose layouts a scene may count; without it every episode has one of its own.
+const WITH_LAYOUTS: [(&str, BuildWithLayouts); 8] = [
+    (gridworld::door_key::NAME_8X8, |n| Arc::new(gridworld::door_key::task_8x8().with_layouts(n))),
+    (gridworld::door_key::NAME_16X16, |n| Arc::new(gridworld::door_key::task_16x16().with_layouts(n))),
+    (gridworld::four_rooms::NAME, |n| Arc::new(gridworld::four_rooms::task().with_layouts(n))),
+    (gridworld::lava_gap::NAME, |n| Arc::new(gridworld::lava_gap::task().with_layouts(n))),
+    (gridworld::lava_crossing::NAME, |n| Arc::new(gridworld::lava_crossing::task().with_layouts(n))),
+    (gridworld::multi_room::NAME, |n| Arc::new(gridworld::multi_room::task().with_layouts(n))),
+    (gridworld::unlock::NAME, |n| Arc::new(gridworld::unlock::task().with_layouts(n))),
+    (gridworld::key_corridor::NAME, |n| Arc::new(gridworld::key_corridor::task().with_layouts(n))),
+];
+
 const CONTROLS: [(&str, Control); 2] =
     [("HandVelocity", Control::HandVelocity), ("JointVelocity", Control::JointVelocity)];
 
@@ -45,9 +62,22 @@ pub fn read_task(spec: &TaskSpec, folder: &Path, diagnostics: &mut Diagnostics) 
         }
         return task.map(|task| BuiltTask { task, files: BTreeMap::new() });
     };
+    if let Some((_, build)) = WITH_LAYOUTS.iter().find(|(known, _)| *known == name.value) {
+        let before = diagnostics.len();
+        let mut reader = Reader::open(params, diagnostics)?;
+        let layouts: Option<u32> = reader.required("layouts");
+        if layouts == Some(0) {
+            reader.refuse("layouts", "an episode needs a layout", "give the number of layouts, from 1");
+        }
+        reader.finish();
+        let task = layouts.filter(|_| diagnostics.len() == before).map(build);
+        return task.map(|task| BuiltTask { task, files: BTreeMap::new() });
+    }
     let Some((_, build)) = WITH_ROBOT.iter().find(|(known, _)| *known == name.value) else {
         if task_names().contains(&name.value.as_str()) {
-            let with = WITH_ROBOT.map(|(name, _)| name).join(", ");
+            let with = WITH_ROBOT.map(|(name, _)| name);
+            let with =
+                with.into_iter().chain(WITH_LAYOUTS.map(|(name, _)| name)).collect::<Vec<_>>().join(", ");
             let help = format!("remove them; tasks with parameters: {with}");
             diagnostics.error(&params.span(), format!("{} takes no parameters", name.value), "", help);
         } else {

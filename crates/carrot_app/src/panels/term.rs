@@ -29,7 +29,7 @@ pub fn template(kind: &str, signal: &str) -> String {
         "Truth" => "source: Score".into(),
         "Expr" => format!("code: \"abs({signal})\""),
         "Model" => "name: \"model\"".into(),
-        "Vlm" => "goal: \"what it shall look like\", model: \"model\"".into(),
+        "Vlm" => "goal: \"what it shall look like\"".into(),
         _ => String::new(),
     };
     format!("(name: \"my_{}\", kind: {kind}({arguments}), weight: 1.0)", kind.to_lowercase())

@@ -91,7 +91,7 @@ impl PairQueue {
     /// When the disk is full or fails; the pair then still waits.
     pub fn say(&mut self, says: Says, note: &str) -> Result<Option<u64>, LabError> {
         let Some(pair) = self.current().map(|pair| pair.id) else { return Ok(None) };
-        let label = Label::new(pair, says, &self.by, note);
+        let label = Label::new(pair, says, &self.by, note).now();
         self.writer.write(&label)?;
         self.take(&label);
         self.said.push(pair);
@@ -104,7 +104,7 @@ impl PairQueue {
     /// When the disk is full or fails; the answer then still holds.
     pub fn undo(&mut self) -> Result<Option<u64>, LabError> {
         let Some(&pair) = self.said.last() else { return Ok(None) };
-        let label = Label::new(pair, Says::Undo, &self.by, "");
+        let label = Label::new(pair, Says::Undo, &self.by, "").now();
         self.writer.write(&label)?;
         self.take(&label);
         self.said.pop();

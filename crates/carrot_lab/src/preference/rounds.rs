@@ -50,8 +50,8 @@ struct State {
     asked: u64,
     rounds: u32,
     rollouts: u32,
-    /// There are answers that no fit has seen.
-    changed: bool,
+    /// Passes that are due since an answer came or changed.
+    passes: usize,
     last_fit: Option<FitReport>,
     refused_fits: u64,
     refused_segments: u64,
@@ -119,17 +119,30 @@ impl Preferences {
             Some(verdict) => drop(state.answered.insert(label.pair, (pair, verdict))),
             None => drop(state.open.insert(label.pair, pair)),
         }
-        state.changed |= before != says;
+        if before != says {
+            state.passes = self.config.network.epochs;
+        }
         true
     }
 
-    /// Takes over pairs that an earlier process asked for after the checkpoint from which this one goes on.
+    /// Takes over pairs that an earlier process asked for after the checkpoint from which this one goes on. Segments that
+    /// the network cannot read are counted and left out with their pair.
     pub(crate) fn adopt(&mut self, pairs: Vec<Pair>) {
-        for pair in pairs.into_iter().filter(|pair| pair.id >= self.state.asked) {
-            self.state.open.insert(pair.id, pair);
+        let width = self.config.inputs.len();
+        let fits = |own: &Segment| {
+            !own.features.is_empty()
+                && own.features.len().is_multiple_of(width)
+                && own.features.iter().all(|x| x.is_finite())
+        };
+        let first = self.state.asked;
+        for pair in pairs.into_iter().filter(|pair| pair.id >= first) {
+            self.state.asked = pair.id + 1;
+            if fits(&pair.left) && fits(&pair.right) {
+                self.state.open.insert(pair.id, pair);
+            } else {
+                self.state.refused_segments += 1;
+            }
         }
-        let next = self.state.open.keys().next_back().map_or(0, |last| last + 1);
-        self.state.asked = self.state.asked.max(next);
     }
 
     /// Looks at the batch before a rollout, so that people can be shown what happens in it.
@@ -169,7 +182,7 @@ impl Preferences {
         }
         news.labels = self.answer();
         self.state.rollouts += 1;
-        if self.state.changed {
+        if self.state.passes > 0 {
             self.fit(&mut news)?;
         }
         Ok(news)
@@ -238,7 +251,7 @@ impl Preferences {
 
     /// Fits the network to all answers, and publishes it if its numbers are sound.
     fn fit(&mut self, news: &mut News) -> Result<(), LabError> {
-        self.state.changed = false;
+        let due = std::mem::take(&mut self.state.passes);
         let answers: Vec<(&Pair, Answer)> = self
             .state
             .answered
@@ -248,9 +261,10 @@ impl Preferences {
         if answers.is_empty() {
             return Ok(());
         }
-        let report = self.trainer.fit(&answers)?;
+        let report = self.trainer.fit(&answers, due)?;
         self.state.last_fit = Some(report);
         if report.kept {
+            self.state.passes = due.saturating_sub(report.passes);
             let net = self.trainer.publish()?;
             news.published = Some(PublishedVersion {
                 model: self.config.model.clone(),

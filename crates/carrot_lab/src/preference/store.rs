@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::rounds::News;
 use super::takes::PairTakes;
 use crate::error::LabError;
+use crate::run::unix_secs;
 use crate::versions::failed;
 
 /// The format of a line of labels.
@@ -65,12 +66,21 @@ pub struct Label {
     /// What else there is to say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// When a person gave it, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_ms: Option<u64>,
 }
 
 impl Label {
     /// An answer; the note may be empty.
     pub fn new(pair: u64, says: Says, by: &str, note: &str) -> Self {
-        Self { version: VERSION, pair, says, by: by.into(), note: note.into() }
+        Self { version: VERSION, pair, says, by: by.into(), note: note.into(), given_ms: None }
+    }
+
+    /// The same, given now.
+    #[must_use]
+    pub fn now(self) -> Self {
+        Self { given_ms: Some((1e3 * unix_secs()) as u64), ..self }
     }
 }
 

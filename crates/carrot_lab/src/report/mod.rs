@@ -13,6 +13,7 @@
 //! # Ok::<(), report::ReportError>(())
 //! ```
 
+mod curve_page;
 mod curves;
 mod fooled;
 mod page;
@@ -30,6 +31,7 @@ use std::{
 
 use carrot_record::RecordError;
 
+pub(crate) use curve_page::curve_page;
 pub use curves::RunCurves;
 pub use fooled::{GOOD_SCORE, LOW_SCORE, SeedVerdict, Verdict};
 pub use page::render_html;

@@ -141,7 +141,7 @@ fn play(
     let mut actions = vec![0.0; ENVS * setup.task.spec().action.width()];
     env.begin_rollout();
     for step in 0..steps {
-        env.prepare();
+        env.prepare()?;
         act(actor, setup, &mut env, &mut memory, step as u64, &mut actions)?;
         env.step(&actions)?;
         memory.forget(env.rollout())?;

@@ -15,7 +15,8 @@
 mod config;
 mod network;
 
-use carrot_sim::{ActionSpace, PartSlice, Rollout, Task};
+use carrot_reward::{Graph, RewardError, RewardModels};
+use carrot_sim::{ActionSpace, PartSlice, Rollout, SignalCatalog, Task};
 use tch::{Kind, Tensor};
 
 use crate::adam::AdamConfig;
@@ -52,12 +53,15 @@ pub struct Dqn {
 impl Dqn {
     /// Fresh action values for a task and the batch of a rollout.
     ///
+    /// With `keep_signals` models can be asked again about steps in store.
+    ///
     /// # Errors
     /// When a setting is out of range, no network reads the spaces, or the device is not there.
     pub fn new(
         config: DqnConfig,
         task: &dyn Task,
         rollout: &Rollout,
+        keep_signals: bool,
         seed: u64,
         device: Device,
     ) -> Result<Self, LearnError> {
@@ -73,8 +77,16 @@ impl Dqn {
             rescore: config.rescore,
         };
         let observation = task.observation();
-        let off_policy =
-            OffPolicy::new(observation, 1, rollout, config.buffer_size, false, schedule, seed, device)?;
+        let off_policy = OffPolicy::new(
+            observation,
+            1,
+            rollout,
+            config.buffer_size,
+            keep_signals,
+            schedule,
+            seed,
+            device,
+        )?;
         let (net, specs) = QNetwork::new(&off_policy.layout, choices, &config.hidden, config.duelling);
         let weights =
             Trained::new(specs, AdamConfig { eps: 1e-8, ..AdamConfig::default() }, PARTS, seed, device)?;
@@ -170,6 +182,15 @@ impl Dqn {
 }
 
 impl Learner for Dqn {
+    fn refill(
+        &mut self,
+        graph: &Graph,
+        models: &mut RewardModels,
+        catalog: &SignalCatalog,
+    ) -> Result<(), RewardError> {
+        self.off_policy.refill(graph, models, catalog)
+    }
+
     fn counters(&self) -> Counters {
         self.off_policy.counters
     }

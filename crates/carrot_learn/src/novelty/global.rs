@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::episodic::{identity, stretch};
+use super::icm::{Icm, IcmTrainer};
 use super::rnd::{Rnd, RndTrainer};
-use super::{NoveltyConfig, cell};
+use super::{NoveltyConfig, Steps, cell};
 use crate::LearnError;
 use crate::learner::Parts;
 use crate::parts::{find, read_state, write_state};
@@ -40,6 +41,19 @@ pub enum GlobalBonus {
         #[serde(default = "learning_rate")]
         learning_rate: f64,
     },
+    /// How badly networks that were fitted to all steps foretell the code of s' from that of s and the action, in
+    /// deviations of that error.
+    ///
+    /// # Source
+    /// Pathak et al., "Curiosity-driven exploration by self-supervised prediction" (2017), equation 6.
+    Icm {
+        /// Width of the hidden layers.
+        #[serde(default = "hidden")]
+        hidden: usize,
+        /// Learning rate of Adam.
+        #[serde(default = "learning_rate")]
+        learning_rate: f64,
+    },
 }
 
 fn hidden() -> usize {
@@ -51,11 +65,16 @@ fn learning_rate() -> f64 {
 }
 
 impl GlobalBonus {
+    /// Whether it reads s and the action beside s'.
+    pub fn compares(&self) -> bool {
+        matches!(self, Self::Icm { .. })
+    }
+
     pub(super) fn is_sound(&self) -> bool {
         match self {
             Self::Counts { cells } => (1..=1_000_000).contains(cells),
             Self::E3b { ridge } => *ridge > 0.0 && ridge.is_finite(),
-            Self::Rnd { hidden, learning_rate } => {
+            Self::Rnd { hidden, learning_rate } | Self::Icm { hidden, learning_rate } => {
                 (1..=4_096).contains(hidden) && (0.0..=1.0).contains(learning_rate)
             }
         }
@@ -68,13 +87,15 @@ pub(super) enum Seen {
     Counts { cells: u32, visits: BTreeMap<Vec<i32>, u32> },
     E3b(Vec<f64>),
     Rnd(Rnd),
+    Icm(Icm),
 }
 
 impl Seen {
-    /// What each row is worth; inputs are on the scale of their ranges.
-    pub(super) fn pay(&mut self, rows: &[f32], width: usize) -> Vec<f32> {
-        let rows = rows.chunks_exact(width);
+    /// What each step is worth; states are on the scale of their ranges.
+    pub(super) fn pay(&mut self, steps: &Steps<'_>, width: usize) -> Vec<f32> {
+        let rows = steps.now.chunks_exact(width);
         match self {
+            Self::Icm(icm) => icm.pay(steps),
             Self::Counts { cells, visits } => rows
                 .map(|row| 1.0 / (1.0 + visits.get(&cell(row, *cells)).map_or(0.0, |n| *n as f32)).sqrt())
                 .collect(),
@@ -96,7 +117,14 @@ pub(super) struct Version {
 pub struct NoveltyTrainer {
     config: NoveltyConfig,
     version: Version,
-    rnd: Option<RndTrainer>,
+    foreteller: Option<Foreteller>,
+}
+
+/// Networks that are fitted beside.
+#[derive(Debug)]
+enum Foreteller {
+    Rnd(RndTrainer),
+    Icm(IcmTrainer),
 }
 
 impl NoveltyTrainer {
@@ -107,36 +135,47 @@ impl NoveltyTrainer {
     pub fn new(config: NoveltyConfig, seed: u64) -> Result<Option<Self>, LearnError> {
         config.check()?;
         let Some(bonus) = &config.global else { return Ok(None) };
-        let width = config.inputs.len();
-        let mut rnd = None;
+        let width = config.states();
+        let mut foreteller = None;
         let seen = match bonus {
             GlobalBonus::Counts { cells } => Seen::Counts { cells: *cells, visits: BTreeMap::new() },
             GlobalBonus::E3b { ridge } => Seen::E3b(identity(width + 1, 1.0 / f64::from(*ridge))),
             GlobalBonus::Rnd { hidden, learning_rate } => {
                 let trainer = RndTrainer::new(width, *hidden, *learning_rate, seed)?;
                 let published = trainer.publish()?;
-                rnd = Some(trainer);
+                foreteller = Some(Foreteller::Rnd(trainer));
                 Seen::Rnd(published)
             }
+            GlobalBonus::Icm { hidden, learning_rate } => {
+                let trainer = IcmTrainer::new([width, *hidden, config.acts()], *learning_rate, seed)?;
+                let published = trainer.publish()?;
+                foreteller = Some(Foreteller::Icm(trainer));
+                Seen::Icm(published)
+            }
         };
-        Ok(Some(Self { config, version: Version { number: 1, seen }, rnd }))
+        Ok(Some(Self { config, version: Version { number: 1, seen }, foreteller }))
     }
 
-    /// Takes the states of a rollout in, and gives the next version as named parts.
+    /// Takes the steps of a rollout in, and gives the next version as named parts.
     ///
     /// # Shapes
-    /// `features` is `[rows, F]`; rows that are not finite are left out.
+    /// `features` is `[rows, F]`, and `before` too for a bonus that compares; rows that are not finite are left out.
     ///
     /// # Errors
     /// When libtorch refuses.
-    pub fn learn(&mut self, features: &[f32]) -> Result<Parts, LearnError> {
-        let width = self.config.inputs.len();
-        let scaled = self.config.scaled(features);
-        let finite: Vec<f32> = scaled
-            .chunks_exact(width)
-            .filter(|row| row.iter().all(|x| x.is_finite()))
-            .flat_map(|row| row.iter().copied())
+    pub fn learn(&mut self, before: &[f32], features: &[f32]) -> Result<Parts, LearnError> {
+        let (all, width) = (self.config.inputs.len(), self.config.states());
+        let is_finite = |rows: &[f32], row: usize| {
+            rows.get(row * all..(row + 1) * all).is_none_or(|row| row.iter().all(|x| x.is_finite()))
+        };
+        let kept: Vec<usize> = (0..features.len() / all)
+            .filter(|&row| is_finite(features, row) && is_finite(before, row))
             .collect();
+        let pick = |rows: &[f32]| -> Vec<f32> {
+            kept.iter().filter_map(|row| rows.get(row * all..(row + 1) * all)).flatten().copied().collect()
+        };
+        let (before, now) = (pick(before), pick(features));
+        let finite = self.config.scaled(&now);
         match &mut self.version.seen {
             Seen::Counts { cells, visits } => {
                 for row in finite.chunks_exact(width) {
@@ -148,8 +187,15 @@ impl NoveltyTrainer {
                 let _ = stretch(inverse, row, true);
             }),
             Seen::Rnd(published) => {
-                if let Some(trainer) = &mut self.rnd {
+                if let Some(Foreteller::Rnd(trainer)) = &mut self.foreteller {
                     trainer.learn(&finite)?;
+                    *published = trainer.publish()?;
+                }
+            }
+            Seen::Icm(published) => {
+                if let Some(Foreteller::Icm(trainer)) = &mut self.foreteller {
+                    let (before, acts) = (self.config.scaled(&before), self.config.done(&now));
+                    trainer.learn(&Steps { before: &before, now: &finite, acts: &acts })?;
                     *published = trainer.publish()?;
                 }
             }
@@ -182,8 +228,10 @@ impl NoveltyTrainer {
     /// When libtorch refuses a copy.
     pub fn save(&self) -> Result<Parts, LearnError> {
         let mut parts = self.published()?;
-        if let Some(rnd) = &self.rnd {
-            rnd.save(&mut parts)?;
+        match &self.foreteller {
+            None => {}
+            Some(Foreteller::Rnd(own)) => own.save(&mut parts)?,
+            Some(Foreteller::Icm(own)) => own.save(&mut parts)?,
         }
         Ok(parts)
     }
@@ -194,8 +242,10 @@ impl NoveltyTrainer {
     /// When a part is missing or does not fit.
     pub fn load(&mut self, parts: &Parts) -> Result<(), LearnError> {
         let version = read_state(STATE, find(parts, STATE)?)?;
-        if let Some(rnd) = &mut self.rnd {
-            rnd.load(parts)?;
+        match &mut self.foreteller {
+            None => {}
+            Some(Foreteller::Rnd(own)) => own.load(parts)?,
+            Some(Foreteller::Icm(own)) => own.load(parts)?,
         }
         self.version = version;
         Ok(())

@@ -16,6 +16,7 @@
 
 mod episodic;
 mod global;
+mod icm;
 mod model;
 mod rnd;
 
@@ -30,10 +31,12 @@ use crate::LearnError;
 /// What a bonus is paid for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct NoveltyConfig {
-    /// Signal columns that tell one state from another.
+    /// Signal columns that tell one state from another, then those of the action where the bonus reads it.
     pub inputs: Vec<String>,
     /// Lowest and highest value of each.
     pub ranges: Vec<(f32, f32)>,
+    /// Choices of each element of the action, the last of `inputs`; 0 for a continuous one.
+    pub actions: Vec<usize>,
     /// What is new within the episode.
     pub episodic: Option<EpisodicBonus>,
     /// What is new over the training.
@@ -47,28 +50,69 @@ impl NoveltyConfig {
     /// [`LearnError::Config`].
     pub fn check(&self) -> Result<(), LearnError> {
         let refuse = |field, message: &str| Err(LearnError::Config { field, message: message.into() });
-        if self.inputs.is_empty() || self.inputs.len() != self.ranges.len() {
+        if self.inputs.len() <= self.actions.len() || self.inputs.len() != self.ranges.len() {
             return refuse("inputs", "give the signals that tell one state from another");
         }
         match (&self.episodic, &self.global) {
             (None, None) => refuse("episodic", "give `episodic`, `global` or both"),
             (Some(bonus), _) if !bonus.is_sound() => refuse("episodic", "a number is out of range"),
             (_, Some(bonus)) if !bonus.is_sound() => refuse("global", "a number is out of range"),
+            (_, Some(GlobalBonus::Icm { .. })) if self.actions.is_empty() => {
+                refuse("global", "the bonus reads actions, and none are given")
+            }
             _ => Ok(()),
         }
     }
 
-    /// Inputs on the scale of their ranges, from 0 to 1.
+    /// Whether it reads s and the action beside s'.
+    pub fn compares(&self) -> bool {
+        self.global.as_ref().is_some_and(GlobalBonus::compares)
+    }
+
+    /// Inputs that tell states.
+    fn states(&self) -> usize {
+        self.inputs.len() - self.actions.len()
+    }
+
+    /// Numbers that stand for an action.
+    fn acts(&self) -> usize {
+        self.actions.iter().map(|choices| (*choices).max(1)).sum()
+    }
+
+    /// States on the scale of their ranges, from 0 to 1.
     fn scaled(&self, features: &[f32]) -> Vec<f32> {
+        let rows = features.chunks_exact(self.inputs.len().max(1));
+        rows.flat_map(|row| row.iter().zip(&self.ranges).take(self.states()).map(scale)).collect()
+    }
+
+    /// Actions: of a choice one number per choice, of a continuous element its place in its range.
+    fn done(&self, features: &[f32]) -> Vec<f32> {
         let row = |row: &[f32]| -> Vec<f32> {
-            let scale = |(&x, &(low, high)): (&f32, &(f32, f32))| {
-                let span = high - low;
-                if span > 0.0 && span.is_finite() { (x - low) / span } else { x }
-            };
-            row.iter().zip(&self.ranges).map(scale).collect()
+            let own = row.iter().zip(&self.ranges).skip(self.states()).zip(&self.actions);
+            own.flat_map(|((x, range), &choices)| match choices {
+                0 => vec![scale((x, range))],
+                choices => (0..choices).map(|i| f32::from(u8::from(*x == i as f32))).collect(),
+            })
+            .collect()
         };
         features.chunks_exact(self.inputs.len().max(1)).flat_map(row).collect()
     }
+}
+
+/// A value's place in its range.
+fn scale((&x, &(low, high)): (&f32, &(f32, f32))) -> f32 {
+    let span = high - low;
+    if span > 0.0 && span.is_finite() { (x - low) / span } else { x }
+}
+
+/// Steps as bonuses see them.
+///
+/// # Shapes
+/// `now` is `[rows, S]`; `before` too and `acts` is `[rows, A]`, where the bonus compares.
+struct Steps<'a> {
+    before: &'a [f32],
+    now: &'a [f32],
+    acts: &'a [f32],
 }
 
 /// Which of so many equal parts of its range each input lies in.

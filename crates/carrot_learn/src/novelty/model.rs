@@ -6,7 +6,7 @@ use carrot_reward::{RewardModel, StepRows};
 
 use super::episodic::Memory;
 use super::global::{STATE, Version};
-use super::{NoveltyConfig, NoveltyTrainer};
+use super::{NoveltyConfig, NoveltyTrainer, Steps};
 use crate::learner::Parts;
 use crate::parts::{find, read_state, write_state};
 
@@ -36,14 +36,22 @@ impl Novelty {
     }
 
     /// What is new over the training, or 1 everywhere where that is not asked for.
-    fn pay_global(&mut self, scaled: &[f32], out: &mut [f32]) {
+    ///
+    /// # Shapes
+    /// `now` is `[rows, S]` and scaled, `before` and `features` are `[rows, F]`.
+    fn pay_global(&mut self, now: &[f32], before: &[f32], features: &[f32], out: &mut [f32]) {
         if self.config.global.is_none() {
             out.fill(1.0);
             return;
         }
         let version = self.selected.unwrap_or_else(|| self.version());
+        let (mut earlier, mut acts) = (Vec::new(), Vec::new());
+        if self.compares() {
+            (earlier, acts) = (self.config.scaled(before), self.config.done(features));
+        }
+        let steps = Steps { before: &earlier, now, acts: &acts };
         match self.versions.get_mut(&version) {
-            Some(version) => out.copy_from_slice(&version.seen.pay(scaled, self.config.inputs.len())),
+            Some(version) => out.copy_from_slice(&version.seen.pay(&steps, self.config.states())),
             None => out.fill(f32::NAN),
         }
     }
@@ -80,20 +88,34 @@ impl RewardModel for Novelty {
         Ok(())
     }
 
+    fn needs_episode(&self) -> bool {
+        self.config.episodic.is_some()
+    }
+
+    fn compares(&self) -> bool {
+        self.config.compares()
+    }
+
     fn score(&mut self, features: &[f32], out: &mut [f32]) -> Result<(), String> {
+        if self.compares() {
+            return Err("what an action changes is known from both states only".into());
+        }
+        self.score_between(&[], features, out)
+    }
+
+    fn score_between(&mut self, before: &[f32], now: &[f32], out: &mut [f32]) -> Result<(), String> {
         if self.config.episodic.is_some() {
             return Err("what is new in an episode is known from the whole episode only".into());
         }
-        let scaled = self.config.scaled(features);
-        self.pay_global(&scaled, out);
+        self.pay_global(&self.config.scaled(now), before, now, out);
         Ok(())
     }
 
     fn score_steps(&mut self, steps: &StepRows<'_>, out: &mut [f32]) -> Result<(), String> {
         let scaled = self.config.scaled(steps.features);
-        self.pay_global(&scaled, out);
+        self.pay_global(&scaled, steps.before, steps.features, out);
         let Some(bonus) = self.config.episodic else { return Ok(()) };
-        let width = self.config.inputs.len();
+        let width = self.config.states();
         if steps.fresh || self.rows.len() != steps.rows {
             self.rows = vec![Memory::new(&bonus, width); steps.rows];
         }

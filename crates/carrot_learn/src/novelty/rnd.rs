@@ -137,7 +137,7 @@ impl RndTrainer {
 ///
 /// # Source
 /// Welford, "Note on a method for calculating corrected sums of squares and products" (1962).
-fn with((count, mean, squares): (f64, f64, f64), value: f64) -> (f64, f64, f64) {
+pub(super) fn with((count, mean, squares): (f64, f64, f64), value: f64) -> (f64, f64, f64) {
     let count = count + 1.0;
     let off = value - mean;
     let mean = mean + off / count;

@@ -14,6 +14,7 @@
 
 mod act;
 mod checkpoint;
+mod cloning;
 mod config;
 pub mod gae;
 mod loss;
@@ -35,6 +36,7 @@ use crate::trained::Trained;
 use crate::views::View;
 use crate::{Counters, Device, Experience, LearnError, Learner, Memory, ObsNorm, Parts, Scalars};
 
+pub use cloning::{CloningConfig, CloningReport, ShownSteps};
 pub use config::{PpoConfig, Recurrent};
 use gae::{Successor, advantages};
 use loss::pull;
@@ -340,6 +342,20 @@ impl Ppo {
 }
 
 impl Learner for Ppo {
+    fn clone_behaviour(
+        &mut self,
+        shown: &ShownSteps,
+        config: &CloningConfig,
+    ) -> Result<CloningReport, LearnError> {
+        Self::clone_behaviour(self, shown, config)
+    }
+
+    fn set_discount(&mut self, group: usize, gamma: f32) {
+        if let Some(own) = self.gammas.get_mut(group) {
+            *own = gamma;
+        }
+    }
+
     fn counters(&self) -> Counters {
         self.counters
     }

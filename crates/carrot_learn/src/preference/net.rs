@@ -26,7 +26,9 @@ const BLOCK: usize = 256;
 ///
 /// # Source
 /// Coste et al., "Reward model ensembles help mitigate overoptimization" (2024): mean, worst case, and mean minus a
-/// multiple of the deviation. There the multiple is of the variance.
+/// multiple of the deviation. There the multiple is of the variance. Members that are Gaussians add their own variance to
+/// that between them: Lakshminarayanan et al., "Simple and scalable predictive uncertainty estimation using deep
+/// ensembles" (2017), section 2.4.
 ///
 /// # When it misleads
 /// Members that are wrong together agree: no combination sees a mistake that all labels share.
@@ -35,23 +37,26 @@ pub enum Combine {
     /// Their mean.
     #[default]
     Mean,
-    /// The least that any of them says.
+    /// The least that any of them says; of a Gaussian its mean less its deviation.
     Min,
     /// The mean less so many standard deviations.
     Cautious(f32),
 }
 
 impl Combine {
-    fn of(self, scores: impl Iterator<Item = f32> + Clone) -> f32 {
+    /// Of the mean and the deviation that each member says.
+    fn of(self, scores: impl Iterator<Item = (f32, f32)> + Clone) -> f32 {
         let count = scores.clone().count() as f32;
-        let mean = scores.clone().sum::<f32>() / count;
+        let mean = scores.clone().map(|(x, _)| x).sum::<f32>() / count;
         match self {
             Self::Mean => mean,
             // Unlike `f32::min`, this lets NaN through to be seen.
-            Self::Min => scores.fold(f32::INFINITY, |least, x| if x >= least { least } else { x }),
+            Self::Min => scores
+                .map(|(x, own)| x - own)
+                .fold(f32::INFINITY, |least, x| if x >= least { least } else { x }),
             Self::Cautious(k) => {
-                let variance = scores.map(|x| (x - mean) * (x - mean)).sum::<f32>() / count;
-                mean - k * variance.sqrt()
+                let squares = scores.map(|(x, own)| (x - mean) * (x - mean) + own * own);
+                mean - k * (squares.sum::<f32>() / count).sqrt()
             }
         }
     }
@@ -67,16 +72,37 @@ pub(crate) enum Head {
     Softplus,
     /// The output itself.
     Linear,
+    /// tanh of the first output, with a deviation that the second one says.
+    Gaussian,
 }
 
+/// What is taken from the output that says a deviation, so that a fresh member is sure of itself.
+const SURE: f32 = 3.0;
+
 impl Head {
-    pub(super) fn of(self, x: f32) -> f32 {
+    /// Mean and deviation.
+    pub(super) fn of(self, outputs: &[f32]) -> (f32, f32) {
         match self {
-            Self::Tanh => tanh(x),
-            Self::Softplus => x.max(0.0) + libm::log1pf(libm::expf(-x.abs())),
-            Self::Linear => x,
+            Self::Tanh => (tanh(outputs[0]), 0.0),
+            Self::Softplus => (softplus(outputs[0]), 0.0),
+            Self::Linear => (outputs[0], 0.0),
+            Self::Gaussian => (tanh(outputs[0]), softplus(outputs[1] - SURE)),
         }
     }
+
+    /// Slope of the deviation by its output.
+    pub(super) fn deviation_slope(self, outputs: &[f32]) -> f32 {
+        1.0 / (1.0 + libm::expf(SURE - outputs[1]))
+    }
+
+    /// Outputs of a member.
+    fn outputs(self) -> usize {
+        if self == Self::Gaussian { 2 } else { 1 }
+    }
+}
+
+fn softplus(x: f32) -> f32 {
+    x.max(0.0) + libm::log1pf(libm::expf(-x.abs()))
 }
 
 /// What a network is, apart from its weights.
@@ -88,11 +114,13 @@ pub(crate) struct About {
     pub(crate) members: usize,
     pub(crate) combine: Combine,
     pub(crate) head: Head,
+    /// Where it is given, there are two members g and h, and a step from s to s' is paid g(s') + gamma h(s') - h(s).
+    pub(crate) shaping: Option<f32>,
 }
 
 impl About {
     /// The members without libtorch, and the parameters of all of them in one list.
-    pub(super) fn networks(&self) -> (Vec<Dense>, Vec<ParamSpec>) {
+    pub(crate) fn networks(&self) -> (Vec<Dense>, Vec<ParamSpec>) {
         let (members, specs) = self.layers();
         (members.iter().map(|mlp| mlp.dense(&specs)).collect(), specs)
     }
@@ -108,7 +136,7 @@ impl About {
                 &mut specs,
                 &format!("{name}.output"),
                 last,
-                1,
+                self.head.outputs(),
                 Start::Even,
             )
         };
@@ -118,7 +146,8 @@ impl About {
 
     fn check(&self) -> Result<(), LearnError> {
         let widths = self.hidden.iter().all(|width| (1..=4_096).contains(width));
-        if self.inputs.is_empty() || !widths || !(1..=32).contains(&self.members) {
+        let members = self.shaping.map_or(1..=32, |_| 2..=2).contains(&self.members);
+        if self.inputs.is_empty() || !widths || !members {
             return Err(LearnError::checkpoint(ABOUT, "names a network that cannot be"));
         }
         Ok(())
@@ -150,11 +179,11 @@ impl RewardNet {
         &self.about.inputs
     }
 
-    /// What every member pays for every row, `[M, rows]`.
+    /// What every member pays for every row, and its deviation, `[M, rows]`.
     ///
     /// # Errors
     /// When the features are no whole rows.
-    pub fn member_scores(&self, features: &[f32]) -> Result<Vec<Vec<f32>>, LearnError> {
+    pub fn member_outputs(&self, features: &[f32]) -> Result<Vec<Vec<(f32, f32)>>, LearnError> {
         let width = self.inputs().len();
         let rows = features.len() / width;
         LearnError::expect_len("the features", features.len(), rows * width)?;
@@ -164,7 +193,7 @@ impl RewardNet {
             let input = Matrix::gather(&self.standard.apply(block), width, 0..rows);
             for (member, scores) in self.members.iter().zip(&mut scores) {
                 let output = member.output(&self.values, &input);
-                scores.extend((0..rows).map(|row| self.about.head.of(output.row(row)[0])));
+                scores.extend((0..rows).map(|row| self.about.head.of(output.row(row))));
             }
         }
         Ok(scores)
@@ -175,11 +204,34 @@ impl RewardNet {
     /// # Errors
     /// When the features are no whole rows.
     pub fn member_returns(&self, features: &[f32]) -> Result<Vec<f64>, LearnError> {
-        let total = |scores: Vec<f32>| scores.into_iter().map(f64::from).sum();
-        Ok(self.member_scores(features)?.into_iter().map(total).collect())
+        let total = |scores: Vec<(f32, f32)>| scores.into_iter().map(|(x, _)| f64::from(x)).sum();
+        Ok(self.member_outputs(features)?.into_iter().map(total).collect())
     }
 
-    /// What is paid for each row.
+    /// Whether it compares s' with s.
+    pub fn compares(&self) -> bool {
+        self.about.shaping.is_some()
+    }
+
+    /// What is paid for each step from a row of `before` to the same row of `now`.
+    ///
+    /// # Shapes
+    /// `before` and `now` are `[rows, F]`, `out` `[rows]`; `before` is read by networks that compare.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn score_between(&self, before: &[f32], now: &[f32], out: &mut [f32]) -> Result<(), LearnError> {
+        let Some(gamma) = self.about.shaping else { return self.score(now, out) };
+        LearnError::expect_len("the features of s", before.len(), now.len())?;
+        let (before, now) = (self.member_outputs(before)?, self.member_outputs(now)?);
+        LearnError::expect_len("the scores", out.len(), now[0].len())?;
+        for (row, out) in out.iter_mut().enumerate() {
+            *out = now[0][row].0 + (gamma * now[1][row].0 - before[1][row].0);
+        }
+        Ok(())
+    }
+
+    /// What is paid for each row; of a network that compares, g alone.
     ///
     /// # Shapes
     /// `features` is `[rows, F]`, `out` `[rows]`.
@@ -187,7 +239,8 @@ impl RewardNet {
     /// # Errors
     /// When the shapes do not fit.
     pub fn score(&self, features: &[f32], out: &mut [f32]) -> Result<(), LearnError> {
-        let scores = self.member_scores(features)?;
+        let mut scores = self.member_outputs(features)?;
+        scores.truncate(if self.compares() { 1 } else { scores.len() });
         LearnError::expect_len("the scores", out.len(), scores[0].len())?;
         for (row, out) in out.iter_mut().enumerate() {
             *out = self.about.combine.of(scores.iter().map(|member| member[row]));
@@ -268,6 +321,22 @@ impl Published {
     pub fn newest(&self) -> Option<&RewardNet> {
         self.versions.values().next_back()
     }
+
+    /// Pays by the version that is selected; nothing is scored where there is none.
+    fn pay(
+        &self,
+        out: &mut [f32],
+        score: impl FnOnce(&RewardNet, &mut [f32]) -> Result<(), LearnError>,
+    ) -> Result<(), String> {
+        let version = self.selected.unwrap_or_else(|| self.version());
+        match self.versions.get(&version) {
+            Some(net) => score(net, out).map_err(|error| error.to_string()),
+            None => {
+                out.fill(f32::NAN);
+                Ok(())
+            }
+        }
+    }
 }
 
 impl RewardModel for Published {
@@ -296,14 +365,15 @@ impl RewardModel for Published {
         Ok(())
     }
 
+    fn compares(&self) -> bool {
+        self.newest().is_some_and(RewardNet::compares)
+    }
+
     fn score(&mut self, features: &[f32], out: &mut [f32]) -> Result<(), String> {
-        let version = self.selected.unwrap_or_else(|| self.version());
-        match self.versions.get(&version) {
-            Some(net) => net.score(features, out).map_err(|error| error.to_string()),
-            None => {
-                out.fill(f32::NAN);
-                Ok(())
-            }
-        }
+        self.pay(out, |net, out| net.score(features, out))
+    }
+
+    fn score_between(&mut self, before: &[f32], now: &[f32], out: &mut [f32]) -> Result<(), String> {
+        self.pay(out, |net, out| net.score_between(before, now, out))
     }
 }

@@ -53,9 +53,9 @@ fn known(net: &RewardNet, pairs: &[Pair]) -> f64 {
 fn two_hundred_answers_explain_the_reward() {
     let (seen, unseen) = (pairs(200, 1), pairs(300, 2));
     let mut plain = trainer(RewardNetConfig::default());
-    let mut report = FitReport { loss: 0.0, accuracy: 0.0, kept: false };
+    let mut report = FitReport { loss: 0.0, accuracy: 0.0, kept: false, passes: 0 };
     for _ in 0..4 {
-        report = plain.fit(&answers(&seen, &Faults::default())).unwrap();
+        report = plain.fit(&answers(&seen, &Faults::default()), 20).unwrap();
     }
     assert!(report.kept && report.accuracy > 0.95, "{report:?}");
     let net = plain.publish().unwrap();
@@ -71,7 +71,15 @@ fn combinations_of_members_are_ordered() {
     let scores = [0.5_f32, -0.25, 0.125];
     let of = |combine: Combine| {
         let inputs = vec!["x".into()];
-        let about = About { version: 1, inputs, hidden: Vec::new(), members: 3, combine, head: Head::Tanh };
+        let about = About {
+            version: 1,
+            inputs,
+            hidden: Vec::new(),
+            members: 3,
+            combine,
+            head: Head::Tanh,
+            shaping: None,
+        };
         // Without a hidden layer a member is a weight and a bias: tanh(0 x + bias).
         let values = scores.iter().flat_map(|s| [0.0, 0.5 * ((1.0 + s) / (1.0 - s)).ln()]).collect();
         let standard = crate::standard::Standard { mean: vec![0.0], factor: vec![1.0] };
@@ -88,27 +96,85 @@ fn combinations_of_members_are_ordered() {
 #[test]
 fn a_fit_goes_on_bit_for_bit_from_its_parts() {
     let seen = pairs(40, 3);
-    let config = RewardNetConfig { epochs: 3, ..RewardNetConfig::default() };
+    let config = RewardNetConfig::default();
     let answers = answers(&seen, &Faults::default());
     let mut whole = trainer(config.clone());
-    whole.fit(&answers[..20]).unwrap();
+    whole.fit(&answers[..20], 3).unwrap();
     let parts = whole.save().unwrap();
-    whole.fit(&answers).unwrap();
+    whole.fit(&answers, 3).unwrap();
     let mut resumed = trainer(config);
     resumed.load(&parts).unwrap();
-    resumed.fit(&answers).unwrap();
+    resumed.fit(&answers, 3).unwrap();
     assert_eq!(whole.save().unwrap(), resumed.save().unwrap());
+}
+
+#[test]
+fn a_fit_is_bounded_and_the_passes_left_over_are_told() {
+    let (seen, faults) = (pairs(40, 3), Faults::default());
+    let answers = answers(&seen, &faults);
+    // 40 answers are 3 mini-batches: 10 of them are 3 passes.
+    let mut bounded = trainer(RewardNetConfig { batches: 10, ..RewardNetConfig::default() });
+    assert_eq!(bounded.fit(&answers, 20).unwrap().passes, 3);
+    assert_eq!(bounded.fit(&answers, 2).unwrap().passes, 2);
+    let mut least = trainer(RewardNetConfig { batches: 1, ..RewardNetConfig::default() });
+    assert_eq!(least.fit(&answers, 20).unwrap().passes, 1);
+}
+
+#[test]
+fn a_member_that_says_how_sure_it_is_is_unsure_where_answers_contradict() {
+    // Where the first input is below 0 the answers are thrown, elsewhere they tell the truth.
+    let mut rng = RowKey { seed: 12, env: 0, episode: 0 }.rng(Stream::Script);
+    let mut segment = |clear: bool| {
+        let place = if clear { 0.75 } else { -0.75 };
+        let features: Vec<f32> =
+            (0..STEPS).flat_map(|_| [place, rng.uniform(-1.0, 1.0), rng.uniform(0.0, 90.0)]).collect();
+        let gold = features.chunks(INPUTS).map(|row| -row[1]).collect();
+        Segment { features, gold, ..Segment::default() }
+    };
+    let pair = |id: u64, clear| Pair { id, left: segment(clear), right: segment(clear) };
+    let seen: Vec<Pair> = [true, false]
+        .into_iter()
+        .cycle()
+        .zip(0..300)
+        .map(|(c, id)| (id, c))
+        .map({
+            let mut pair = pair;
+            move |(id, clear)| pair(id, clear)
+        })
+        .collect();
+    let thrown = Faults { mistake: 0.5, ..Faults::default() };
+    let judge = |pair: &Pair| {
+        if pair.id.is_multiple_of(2) { Faults::default().judge(pair, 9) } else { thrown.judge(pair, 9) }
+    };
+    let answers: Vec<(&Pair, Answer)> =
+        seen.iter().filter_map(|pair| Some((pair, judge(pair).answer()?))).collect();
+    let mut gaussian = trainer(RewardNetConfig { gaussian: true, ..RewardNetConfig::default() });
+    for _ in 0..6 {
+        assert!(gaussian.fit(&answers, 20).unwrap().kept);
+    }
+    let net = gaussian.publish().unwrap();
+    let deviation = |place: f32| {
+        let outputs = net.member_outputs(&[place, 0.0, 45.0]).unwrap();
+        outputs.iter().map(|member| member[0].1).sum::<f32>() / outputs.len() as f32
+    };
+    assert!(deviation(-0.75) > 1.5 * deviation(0.75), "{} and {}", deviation(-0.75), deviation(0.75));
+    let clear: Vec<Pair> = seen.iter().filter(|pair| pair.id.is_multiple_of(2)).cloned().collect();
+    assert!(known(&net, &clear) > 0.85, "{}", known(&net, &clear));
+    let saved = RewardNet::load(&net.save().unwrap()).unwrap();
+    assert_eq!(
+        saved.member_outputs(&[0.5, 0.5, 0.5]).unwrap(),
+        net.member_outputs(&[0.5, 0.5, 0.5]).unwrap()
+    );
 }
 
 #[test]
 fn numbers_that_are_not_finite_are_taken_back() {
     let seen = pairs(20, 5);
     // Each step multiplies every weight with -1e6.
-    let config =
-        RewardNetConfig { learning_rate: 1e6, weight_decay: 1.0, epochs: 10, ..RewardNetConfig::default() };
+    let config = RewardNetConfig { learning_rate: 1e6, weight_decay: 1.0, ..RewardNetConfig::default() };
     let mut broken = trainer(config);
     let before = broken.publish().unwrap().values;
-    let report = broken.fit(&answers(&seen, &Faults::default())).unwrap();
+    let report = broken.fit(&answers(&seen, &Faults::default()), 10).unwrap();
     assert!(!report.kept, "{report:?}");
     assert_eq!(broken.publish().unwrap().values, before);
 }
@@ -118,18 +184,18 @@ fn empty_and_odd_segments_are_refused() {
     let mut plain = trainer(RewardNetConfig::default());
     let mut pair = pairs(1, 1).remove(0);
     pair.left.features.pop();
-    assert!(plain.fit(&[(&pair, Answer::LEFT)]).is_err());
+    assert!(plain.fit(&[(&pair, Answer::LEFT)], 1).is_err());
     pair.left.features.clear();
-    assert!(plain.fit(&[(&pair, Answer::LEFT)]).is_err());
+    assert!(plain.fit(&[(&pair, Answer::LEFT)], 1).is_err());
 }
 
 #[test]
 fn a_published_version_is_scored_to_the_same_bits_in_any_batch_and_from_its_file() {
     let seen = pairs(60, 6);
-    let mut fitted = trainer(RewardNetConfig { epochs: 2, ..RewardNetConfig::default() });
-    fitted.fit(&answers(&seen, &Faults::default())).unwrap();
+    let mut fitted = trainer(RewardNetConfig::default());
+    fitted.fit(&answers(&seen, &Faults::default()), 2).unwrap();
     let first = fitted.publish().unwrap();
-    fitted.fit(&answers(&seen, &Faults::default())).unwrap();
+    fitted.fit(&answers(&seen, &Faults::default()), 2).unwrap();
     let second = fitted.publish().unwrap();
     assert_eq!((first.version(), second.version()), (1, 2));
 
@@ -164,7 +230,7 @@ fn a_published_version_is_scored_to_the_same_bits_in_any_batch_and_from_its_file
 fn queries_go_where_the_members_differ() {
     let seen = pairs(30, 7);
     let mut fitted = trainer(RewardNetConfig::default());
-    fitted.fit(&answers(&seen, &Faults::default())).unwrap();
+    fitted.fit(&answers(&seen, &Faults::default()), 20).unwrap();
     let net = fitted.publish().unwrap();
     let pool = segments(60, 11);
     let pool: Vec<&Segment> = pool.iter().collect();

@@ -3,7 +3,9 @@
 //! # Source
 //! Christiano et al., "Deep reinforcement learning from human preferences" (2017), section 2.2: an ensemble of small
 //! networks whose summed reward explains the answers. What differs: rewards are bounded by tanh as in PEBBLE (Lee et al.
-//! 2021) instead of normalised afterwards.
+//! 2021) instead of normalised afterwards. Members may be Gaussians, as in PEARL (Liu et al. 2023): their variances add up
+//! over a pair's steps and flatten its choice, by MacKay, "The evidence framework applied to classification networks"
+//! (1992), equation 10, where PEARL draws samples.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,8 @@ use crate::standard::Standard;
 use crate::trained::Trained;
 use crate::views::View;
 
+/// How much the variance of a margin flattens a choice.
+const FLATTENING: f64 = std::f64::consts::PI / 8.0;
 /// Parts of a checkpoint.
 const PARTS: [&str; 2] = ["preference.safetensors", "preference_optim.safetensors"];
 const STATE: &str = "preference_fit.postcard";
@@ -38,9 +42,14 @@ settings! {
         epochs: usize = 20, range::COUNT;
         /// Pairs of a mini-batch.
         batch_size: usize = 16, range::COUNT;
+        /// Mini-batches of one fit, of a pass at least. Passes that are left follow after the next rollouts, so that
+        /// many answers never hold an agent up.
+        batches: usize = 400, range::COUNT;
         /// How readily equals are called equal, as Davidson's model has it; without ties an equal answer counts half
         /// for either side.
         ties: f64 = 0.0, range::WEIGHT;
+        /// Whether each member also says how sure it is of a step: a mean and a deviation, both by likelihood.
+        gaussian: bool = false;
         /// Share of answers that are taken to be blind, so that one mistake cannot pull without end.
         blind: f64 = 0.0, 0.0..=0.99;
     }
@@ -55,6 +64,8 @@ pub struct FitReport {
     pub accuracy: f64,
     /// False when a number was not finite: the network is then what it was before the fit.
     pub kept: bool,
+    /// Passes that it made over the answers.
+    pub passes: usize,
 }
 
 /// A reward network in training.
@@ -86,7 +97,8 @@ impl RewardTrainer {
             return Err(LearnError::Config { field: "inputs", message: "there is no signal to read".into() });
         }
         let (hidden, members) = (config.hidden.clone(), config.members);
-        let about = About { version: 0, inputs, hidden, members, combine, head: Head::Tanh };
+        let head = if config.gaussian { Head::Gaussian } else { Head::Tanh };
+        let about = About { version: 0, inputs, hidden, members, combine, head, shaping: None };
         let (members, specs) = about.networks();
         let adam = AdamConfig { weight_decay: config.weight_decay, ..AdamConfig::default() };
         let weights = Trained::new(specs, adam, PARTS, seed, tch::Device::Cpu)?;
@@ -98,15 +110,16 @@ impl RewardTrainer {
         &self.about.inputs
     }
 
-    /// Fits the network to all answers, from where it stands. A fit that leads to numbers that are not finite is taken
-    /// back as a whole.
+    /// Fits the network to all answers, from where it stands, in so many passes or as many as one fit may make. A fit
+    /// that leads to numbers that are not finite is taken back as a whole.
     ///
     /// # Errors
     /// When a segment does not fit the network, or libtorch refuses.
-    pub fn fit(&mut self, answers: &[(&Pair, Answer)]) -> Result<FitReport, LearnError> {
+    pub fn fit(&mut self, answers: &[(&Pair, Answer)], passes: usize) -> Result<FitReport, LearnError> {
         let before = self.save()?;
         self.fits += 1;
-        let report = self.passes(answers)?;
+        let batches = answers.len().div_ceil(self.config.batch_size).max(1);
+        let report = self.passes(answers, passes.min((self.config.batches / batches).max(1)))?;
         if report.kept {
             return Ok(report);
         }
@@ -125,13 +138,13 @@ impl RewardTrainer {
         Ok(RewardNet::new(self.about.clone(), self.standard.clone(), self.weights.params.values()?))
     }
 
-    fn passes(&mut self, answers: &[(&Pair, Answer)]) -> Result<FitReport, LearnError> {
+    fn passes(&mut self, answers: &[(&Pair, Answer)], passes: usize) -> Result<FitReport, LearnError> {
         let table = Table::new(answers, self.about.inputs.len())?;
         self.standard = table.standard.clone();
         let (members, seed, batch_size) = (self.members.len(), self.seed, self.config.batch_size);
         let mut orders: Vec<Vec<usize>> = vec![(0..answers.len()).collect(); members];
         let mut loss = 0.0;
-        for epoch in 0..self.config.epochs {
+        for epoch in 0..passes {
             for (m, order) in orders.iter_mut().enumerate() {
                 let minor = (epoch * members + m) as u32;
                 draws(Draw::Order, seed, self.fits, minor).shuffle(order);
@@ -150,7 +163,7 @@ impl RewardTrainer {
         }
         let count = (answers.len() * members).max(1) as f64;
         let (accuracy, finite) = self.accuracy(&table, answers)?;
-        Ok(FitReport { loss: loss / count, accuracy, kept: finite && loss.is_finite() })
+        Ok(FitReport { loss: loss / count, accuracy, kept: finite && loss.is_finite(), passes })
     }
 
     /// Adds a mini-batch's gradient of one member; gives the sum of its losses.
@@ -167,21 +180,30 @@ impl RewardTrainer {
         let rows: Vec<usize> = batch.iter().flat_map(|&pair| table.rows(pair)).collect();
         let input = Matrix::gather(&table.features, table.width, rows.iter().copied());
         let outputs = member.forward(params, &input);
-        let Some(paid) = outputs.last() else { return Ok(0.0) };
-        let paid: Vec<f32> = (0..rows.len()).map(|row| tanh(paid.row(row)[0])).collect();
-        let mut slope = Matrix::zeros(rows.len(), 1);
+        let Some(last) = outputs.last() else { return Ok(0.0) };
+        let paid: Vec<(f32, f32)> = (0..rows.len()).map(|row| self.about.head.of(last.row(row))).collect();
+        let mut slope = Matrix::zeros(rows.len(), last.columns);
         let (mut loss, mut row) = (0.0, 0);
         for &pair in batch {
             let [left, right] = table.steps(pair);
-            let sum = |rows: std::ops::Range<usize>| paid[rows].iter().map(|&x| f64::from(x)).sum::<f64>();
+            let sum = |rows: std::ops::Range<usize>| paid[rows].iter().map(|x| f64::from(x.0)).sum::<f64>();
             let (middle, end) = (row + left, row + left + right);
             let margin = sum(row..middle) - sum(middle..end);
-            let (own, by_margin) = choice.loss(margin, answers[pair].1);
+            let variance: f64 = paid[row..end].iter().map(|x| f64::from(x.1) * f64::from(x.1)).sum();
+            let flat = (1.0 + FLATTENING * variance).sqrt();
+            let (own, by_margin) = choice.loss(margin / flat, answers[pair].1);
             loss += own;
-            let pull = (by_margin / batch.len() as f64) as f32;
+            let pull = (by_margin / flat / batch.len() as f64) as f32;
+            let by_variance = -0.5 * FLATTENING * by_margin * margin / (flat * flat * flat);
+            let spread = (by_variance / batch.len() as f64) as f32;
             for at in row..end {
                 let side = if at < middle { pull } else { -pull };
-                slope.row_mut(at)[0] = side * (1.0 - paid[at] * paid[at]);
+                let (mean, deviation) = paid[at];
+                let own = slope.row_mut(at);
+                own[0] = side * (1.0 - mean * mean);
+                if let Some(own) = own.get_mut(1) {
+                    *own = spread * 2.0 * deviation * self.about.head.deviation_slope(last.row(at));
+                }
             }
             row = end;
         }

@@ -197,8 +197,48 @@ impl Replay {
         Ok(())
     }
 
+    /// Asks the models of a graph again about every step, each in its newest version. A model that knows a step only from
+    /// its whole episode is not asked: its steps stay as they were paid.
+    ///
+    /// # Errors
+    /// When no signals are kept, or a model is missing or fails.
+    pub fn refill(
+        &mut self,
+        graph: &Graph,
+        models: &mut RewardModels,
+        catalog: &SignalCatalog,
+    ) -> Result<(), RewardError> {
+        if self.layout.signal_columns != catalog.width() {
+            return Err(RewardError::NoSignals);
+        }
+        let (n, columns) = (self.layout.num_envs, self.layout.raw_columns);
+        for (name, _, column) in graph.models() {
+            let model = models.get_mut(name).ok_or_else(|| RewardError::NoModel(name.into()))?;
+            if model.needs_episode() {
+                continue;
+            }
+            let refused = |why| RewardError::Model { name: name.into(), why };
+            model.select(None).map_err(refused)?;
+            let inputs = carrot_reward::input_columns(model.as_ref(), catalog)?;
+            for i in 0..self.filled {
+                let position = self.position(i);
+                let (mut before, mut now) = (Vec::new(), Vec::new());
+                for cell in (0..n).map(|env| Cell { position, env }) {
+                    let (own, next) =
+                        (self.signals_of(State::At(cell)), self.signals_of(self.successor(cell)));
+                    before.extend(inputs.iter().map(|&input| own[input]));
+                    now.extend(inputs.iter().map(|&input| next[input]));
+                }
+                let out = &mut self.raw[(position * columns + column) * n..][..n];
+                model.score_between(&before, &now, out).map_err(refused)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Scores every step again from its raw columns, under another revision of the graph that was trained or
-    /// shadowed; from now on these are the rewards. Columns of learned rewards stay as their model filled them.
+    /// shadowed; from now on these are the rewards. Columns of learned rewards stay as [`Replay::refill`] or the rollout
+    /// left them.
     pub fn rescore(&mut self, graph: &Graph, revision: &GraphRevision, number: u32) {
         let (n, columns) = (self.layout.num_envs, self.layout.raw_columns);
         let mut outputs = vec![0.0; graph.nodes.len() * n];

@@ -15,8 +15,8 @@
 mod config;
 mod network;
 
-use carrot_reward::Graph;
-use carrot_sim::{PartSlice, Rollout, Task};
+use carrot_reward::{Graph, RewardError, RewardModels};
+use carrot_sim::{PartSlice, Rollout, SignalCatalog, Task};
 use tch::{Kind, Tensor};
 
 use crate::adam::AdamConfig;
@@ -60,12 +60,15 @@ pub struct Sac {
 impl Sac {
     /// A fresh policy for a task and the batch of a rollout.
     ///
+    /// With `keep_signals` models can be asked again about steps in store.
+    ///
     /// # Errors
     /// When a setting is out of range, no network reads the spaces, or the device is not there.
     pub fn new(
         config: SacConfig,
         task: &dyn Task,
         rollout: &Rollout,
+        keep_signals: bool,
         seed: u64,
         device: Device,
     ) -> Result<Self, LearnError> {
@@ -82,7 +85,7 @@ impl Sac {
         };
         let observation = task.observation();
         let goals = GoalColumns::of(task).filter(|_| config.hindsight != Hindsight::Off);
-        let (size, signals) = (config.buffer_size, goals.is_some());
+        let (size, signals) = (config.buffer_size, keep_signals || goals.is_some());
         let off_policy = OffPolicy::new(observation, width, rollout, size, signals, schedule, seed, device)?;
         let (actor, actor_specs) = Actor::new(&off_policy.layout, width, &config.hidden);
         let (critics, critic_specs) = Critics::new(&off_policy.layout, width, &config.hidden);
@@ -241,6 +244,15 @@ const TAGS: [&str; METRICS] = [
 ];
 
 impl Learner for Sac {
+    fn refill(
+        &mut self,
+        graph: &Graph,
+        models: &mut RewardModels,
+        catalog: &SignalCatalog,
+    ) -> Result<(), RewardError> {
+        self.off_policy.refill(graph, models, catalog)
+    }
+
     fn counters(&self) -> Counters {
         self.off_policy.counters
     }

@@ -32,7 +32,7 @@ struct TextTower {
 
 #[derive(Debug)]
 enum Eye {
-    Patches(VisionTower),
+    Patches(Box<VisionTower>),
     Convolutions(ConvolutionTower),
 }
 
@@ -76,7 +76,9 @@ impl Towers {
         let specs = &mut Vec::new();
         let text = TextTower::new(specs, &config);
         let vision = match config.vision {
-            Sight::Patches { stack, patch } => Eye::Patches(VisionTower::new(specs, &config, stack, patch)),
+            Sight::Patches { stack, patch } => {
+                Eye::Patches(Box::new(VisionTower::new(specs, &config, stack, patch)))
+            }
             Sight::Convolutions(channels) => {
                 Eye::Convolutions(ConvolutionTower::new(specs, channels, config.image, config.embedding))
             }

@@ -63,7 +63,7 @@ impl Storing {
         let scope = Scope::new(task.spec(), &[]);
         let graph = Graph::parse("reward", &text, &KindRegistry::standard(), &scope, &mut 0).unwrap();
         config.check_task(task.as_ref(), &graph).unwrap();
-        let learner = config.build(task.as_ref(), env.rollout(), &["main".into()], 11, Device::Cpu).unwrap();
+        let learner = config.build(task.as_ref(), env.rollout(), &graph, 11, Device::Cpu).unwrap();
         let actions = vec![0.0; NUM_ENVS * task.spec().action.width()];
         Self { show, env, learner, graph, actions, global_step: 0 }
     }

@@ -39,6 +39,20 @@ impl Landmarks {
     }
 }
 
+/// How many layouts there are in all, where a scene says so; otherwise every episode has one of its own.
+///
+/// The same layouts are drawn under every seed, so that an evaluation has those of its training.
+#[derive(Resource, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layouts(pub u32);
+
+impl Layouts {
+    /// The key under which a row that begins is laid out.
+    pub fn key(layouts: Option<Self>, row: RowKey) -> RowKey {
+        let Some(Self(count)) = layouts else { return row };
+        RowKey { seed: 0, env: 0, episode: row.rng(Stream::Reset).below(count.max(1)) }
+    }
+}
+
 /// A rectangle of tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Area {

@@ -36,7 +36,7 @@ pub mod view;
 
 use cell::{Cell, object};
 use grid::{Agent, Grid, act};
-use layout::{Draft, Landmarks};
+use layout::{Draft, Landmarks, Layouts};
 use path::Distances;
 use task::Rules;
 use view::{VIEW, VIEW_BYTES, encode, visible_tiles};
@@ -212,6 +212,7 @@ fn place_layout<const W: usize, const H: usize>(world: &mut World, row: usize, v
 pub(crate) fn lay_out<const W: usize, const H: usize>(
     rows: Res<ActiveRows>,
     rules: Res<Rules<W, H>>,
+    layouts: Option<Res<Layouts>>,
     keys: RowKeys,
     mut grids: ColumnMut<Grid<W, H>>,
     mut agents: ColumnMut<Agent>,
@@ -221,8 +222,9 @@ pub(crate) fn lay_out<const W: usize, const H: usize>(
 ) {
     let (grids, agents, marks) = (grids.slice_mut(), agents.slice_mut(), marks.slice_mut());
     let (distances, collided, keys) = (distances.slice_mut(), collided.slice_mut(), keys.columns());
+    let layouts = layouts.map(|layouts| *layouts);
     rows.each(|row| {
-        let mut draft = Draft::new(keys.key(row));
+        let mut draft = Draft::new(Layouts::key(layouts, keys.key(row)));
         (rules.lay_out)(&mut draft);
         (grids[row], agents[row], marks[row]) = (draft.grid, draft.agent, draft.marks);
         if rules.way == Way::Walked {

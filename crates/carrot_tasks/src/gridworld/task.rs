@@ -7,7 +7,7 @@ use carrot_sim::{
 };
 
 use super::grid::{Agent, Grid, action};
-use super::layout::{Draft, Landmarks};
+use super::layout::{Draft, Landmarks, Layouts};
 use super::path::Distances;
 use super::{Gridworld, HARM, Hazard, Objective, REACHED_GOAL, Way, act_and_mark, signals};
 
@@ -49,6 +49,7 @@ pub struct Rules<const W: usize, const H: usize> {
 pub struct GridTask<const W: usize, const H: usize> {
     spec: TaskSpec,
     rules: Rules<W, H>,
+    layouts: Option<Layouts>,
 }
 
 impl<const W: usize, const H: usize> GridTask<W, H> {
@@ -78,7 +79,13 @@ impl<const W: usize, const H: usize> GridTask<W, H> {
             rewards: sheet.rewards.to_vec(),
             scripts: sheet.scripts.to_vec(),
         };
-        Self { spec, rules: sheet.rules }
+        Self { spec, rules: sheet.rules, layouts: None }
+    }
+
+    /// The same task with so many layouts in all.
+    #[must_use]
+    pub fn with_layouts(self, count: u32) -> Self {
+        Self { layouts: Some(Layouts(count)), ..self }
     }
 }
 
@@ -89,13 +96,16 @@ impl<const W: usize, const H: usize> Task for GridTask<W, H> {
 
     fn build(&self, app: &mut App) {
         app.add_plugins(Gridworld { rules: self.rules });
+        if let Some(layouts) = self.layouts {
+            app.insert_resource(layouts);
+        }
     }
 
     fn mdp(&self, layout: RowKey) -> Result<Mdp, MdpError> {
         if self.rules.hazard == Hazard::Obstacles {
             return Err(MdpError::NotListed(self.spec.name));
         }
-        let mut draft = Draft::<W, H>::new(layout);
+        let mut draft = Draft::<W, H>::new(Layouts::key(self.layouts, layout));
         (self.rules.lay_out)(&mut draft);
         self.explore(State { grid: draft.grid, agent: draft.agent, marks: draft.marks })
     }

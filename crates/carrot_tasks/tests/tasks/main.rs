@@ -5,6 +5,7 @@ mod batch;
 mod check;
 mod control;
 mod fixtures;
+mod layouts;
 mod manipulation;
 mod mdp;
 mod minigrid;

@@ -118,7 +118,7 @@ fn answer(
 
 fn write(path: &Path, text: &str) -> Result<(), LabError> {
     std::fs::write(path, text).map_err(|error| LabError::File {
-        what: "cannot write the table",
+        what: "cannot write the answer",
         why: error.to_string(),
         path: path.to_path_buf(),
     })

@@ -1,11 +1,14 @@
 //! `carrot bench rewards`: what learned rewards learn.
 
 use carrot_lab::LabError;
+use carrot_lab::bench::rewards::gold::{self, Variant};
 use carrot_lab::bench::rewards::preferences::{CASES, PreferenceCase, PreferenceTask};
-use carrot_lab::bench::rewards::{imitation, noise, novelty, preferences, regret, self_play};
+use carrot_lab::bench::rewards::{
+    imitation, noise, novelty, over_optimisation, preferences, regret, self_play,
+};
 use clap::{Args, Subcommand};
 
-use super::answer;
+use super::{answer, write};
 use crate::failure::Failure;
 use crate::lookup;
 use crate::output::Output;
@@ -16,7 +19,9 @@ pub(crate) enum Rewards {
     /// Two hundred simulated labels in place of the reward: the order of held-out episodes, and the agent's truth
     Preferences(Preferences),
     /// A quarter of the labels is wrong: one network beside ensembles, gold beside proxy
-    Noise(Preferences),
+    Noise(Curves),
+    /// A reward from a few labels, optimised for long: gold against proxy, and where they part
+    OverOptimisation(Curves),
     /// Preferences that go round in a circle: self-play beside a Bradley-Terry reward
     SelfPlay(SelfPlay),
     /// Ten expert episodes in place of the reward, with the penalty on the slope and without
@@ -49,6 +54,16 @@ pub(crate) struct Preferences {
     task: Vec<String>,
     #[command(flatten)]
     trainings: Trainings,
+}
+
+/// Which tasks, and where the curves go.
+#[derive(Args)]
+pub(crate) struct Curves {
+    /// Write a page with gold and proxy of every training
+    #[arg(long, value_name = "FILE")]
+    plot: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    tasks: Preferences,
 }
 
 /// Which bonuses.
@@ -93,7 +108,10 @@ impl Rewards {
     pub(super) fn run(&self, output: &Output) -> Result<(), Failure> {
         match self {
             Self::Preferences(own) => own.run(output),
-            Self::Noise(own) => own.run_noise(output),
+            Self::Noise(own) => own.run("A quarter of the labels is wrong", noise::VARIANTS, output),
+            Self::OverOptimisation(own) => {
+                own.run("A learned reward, optimised for long", over_optimisation::VARIANTS, output)
+            }
             Self::SelfPlay(own) => own.run(output),
             Self::Imitation(own) => own.run_imitation(output),
             Self::Novelty(own) => own.run(output),
@@ -121,35 +139,6 @@ impl Preferences {
         answer(output, &found, &preferences::table(&found), self.trainings.markdown.as_deref())
     }
 
-    fn run_noise(&self, output: &Output) -> Result<(), Failure> {
-        let (mut found, mut tables) = (Vec::new(), Vec::new());
-        for case in self.cases()? {
-            let mut seeds = Vec::new();
-            for seed in 1..=self.trainings.seeds {
-                let results = noise::measure(case, &self.trainings.overrides, seed)?;
-                for result in &results {
-                    output.note(&format!(
-                        "{}, seed {seed}, {}: score {:.3}, true return {:.3}, {}",
-                        case.task,
-                        result.variant,
-                        result.agent.mean_score,
-                        result.agent.mean_return,
-                        result.parted.map_or_else(
-                            || "gold and proxy stay together".to_string(),
-                            |steps| format!("gold and proxy part at {steps} env steps")
-                        )
-                    ));
-                }
-                seeds.push(results);
-            }
-            tables.push(noise::table(case.task, &seeds));
-            found.push(seeds);
-        }
-        let mut all = tables.remove(0);
-        all.rows.extend(tables.into_iter().flat_map(|table| table.rows));
-        answer(output, &found, &all, self.trainings.markdown.as_deref())
-    }
-
     fn cases(&self) -> Result<Vec<&'static PreferenceCase>, Failure> {
         chosen("task", &self.task, CASES.iter(), |case| case.task)
     }
@@ -173,6 +162,36 @@ impl Preferences {
             }
         }
         answer(output, &found, &imitation::table(&found), self.trainings.markdown.as_deref())
+    }
+}
+
+impl Curves {
+    fn run(&self, title: &str, variants: &[Variant], output: &Output) -> Result<(), Failure> {
+        let (tasks, trainings) = (self.tasks.cases()?, &self.tasks.trainings);
+        let mut found = Vec::new();
+        for case in tasks {
+            for seed in 1..=trainings.seeds {
+                let results = gold::measure(case, variants, &trainings.overrides, seed)?;
+                for result in &results {
+                    output.note(&format!(
+                        "{}, seed {seed}, {}: score {:.3}, true return {:.3}, {}",
+                        case.task,
+                        result.variant,
+                        result.agent.mean_score,
+                        result.agent.mean_return,
+                        result.parted.map_or_else(
+                            || "gold and proxy stay together".to_string(),
+                            |steps| format!("gold and proxy part at {steps} env steps")
+                        )
+                    ));
+                }
+                found.extend(results);
+            }
+        }
+        if let Some(path) = &self.plot {
+            write(path, &gold::page(title, &found).map_err(LabError::from)?)?;
+        }
+        answer(output, &found, &gold::table(variants, &found), trainings.markdown.as_deref())
     }
 }
 

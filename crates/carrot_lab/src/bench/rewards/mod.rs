@@ -1,8 +1,10 @@
 //! Learned rewards, measured: how much of a reward a few answers tell, and what agents make of it.
 
+pub mod gold;
 pub mod imitation;
 pub mod noise;
 pub mod novelty;
+pub mod over_optimisation;
 pub mod preferences;
 pub mod regret;
 pub mod self_play;

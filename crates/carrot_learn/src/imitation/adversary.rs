@@ -3,8 +3,11 @@
 //! # Source
 //! Ho and Ermon, "Generative adversarial imitation learning" (GAIL, 2016), algorithm 1, on states; the penalty that keeps
 //! the reward locally Lipschitz after Blondé et al., "Lipschitzness is all you need to tame off-policy generative
-//! adversarial imitation learning" (2020), equation 7, between expert and agent as in Gulrajani et al. (2017).
-//! What differs: the network reads signals of s' alone, so demonstrations need no actions.
+//! adversarial imitation learning" (2020), equation 7, between expert and agent as in Gulrajani et al. (2017); the shaped
+//! form after Fu, Luo and Levine, "Learning robust rewards with adversarial inverse reinforcement learning" (AIRL, 2018),
+//! equation 4.
+//! What differs: networks read signals of states alone, so demonstrations need no actions; AIRL's own odds hold the chance
+//! of the agent's action, too, which is left out here, so that what is fitted also pays for the policy's certainty.
 //!
 //! # When it misleads
 //! It pays for looking alike, not for success: an expert that dawdles is copied dawdling. `Softplus` pays at every step,
@@ -47,13 +50,37 @@ settings! {
 }
 
 /// What the reward makes of the logarithmic odds that a state is the expert's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum AdversaryReward {
     /// log(1 + exp(odds)), GAIL's -log(1 - D): never below 0.
     #[default]
     Softplus,
     /// The odds themselves, log D - log(1 - D) as in AIRL (Fu et al. 2018, equation 3): of either sign.
     Odds,
+    /// The odds of a step from s to s', as AIRL takes them apart: g(s') + gamma h(s') - h(s). What is left of g when the
+    /// potential h is taken off hangs less on how the expert's world moves.
+    ///
+    /// # When it misleads
+    /// The gamma must be the learner's: with another one h is no potential, and changes what is best.
+    Shaped {
+        /// Discount of the potential.
+        gamma: f32,
+    },
+}
+
+impl AdversaryReward {
+    fn shaping(self) -> Option<f32> {
+        match self {
+            Self::Shaped { gamma } => Some(gamma),
+            Self::Softplus | Self::Odds => None,
+        }
+    }
+
+    /// Whether steps are told apart, not states.
+    pub fn compares(self) -> bool {
+        self.shaping().is_some()
+    }
 }
 
 /// What a rollout's fit came to.
@@ -74,10 +101,11 @@ pub struct AdversaryReport {
 pub struct AdversaryTrainer {
     config: AdversaryConfig,
     about: About,
-    net: Mlp,
+    /// One network, or g and h.
+    nets: Vec<Mlp>,
     weights: Trained,
     standard: Standard,
-    /// The expert's states on the network's scale, `[rows, F]`.
+    /// The expert's states on the network's scale, `[rows, F]`, or steps, `[rows, 2 F]`.
     expert: Vec<f32>,
     seed: u64,
     rollouts: u32,
@@ -87,7 +115,7 @@ impl AdversaryTrainer {
     /// A fresh network over signals with these ranges.
     ///
     /// # Shapes
-    /// `expert` is `[rows, F]` with F names in `inputs` and F ranges.
+    /// `expert` is `[rows, F]` with F names in `inputs` and F ranges; for a reward that compares `[rows, 2 F]`, s before s'.
     ///
     /// # Errors
     /// When a setting is out of range, or there is no demonstration.
@@ -106,7 +134,12 @@ impl AdversaryTrainer {
             let message = "there are no demonstrations, or their numbers are not finite".into();
             return Err(LearnError::Config { field: "demonstrations", message });
         }
-        LearnError::expect_len("the demonstrations", expert.len(), expert.len() / width * width)?;
+        let row = if reward.compares() { 2 * width } else { width };
+        LearnError::expect_len("the demonstrations", expert.len(), expert.len() / row * row)?;
+        if reward.shaping().is_some_and(|gamma| !(0.0..=1.0).contains(&gamma)) {
+            let message = "the discount of a shaped reward lies from 0 to 1".into();
+            return Err(LearnError::Config { field: "reward", message });
+        }
         let (mean, factor) = ranges
             .iter()
             .map(|(low, high)| {
@@ -117,33 +150,50 @@ impl AdversaryTrainer {
         let standard = Standard { mean, factor };
         let head = match reward {
             AdversaryReward::Softplus => Head::Softplus,
-            AdversaryReward::Odds => Head::Linear,
+            AdversaryReward::Odds | AdversaryReward::Shaped { .. } => Head::Linear,
         };
-        let hidden = config.hidden.clone();
-        let about = About { version: 0, inputs, hidden, members: 1, combine: Combine::Mean, head };
-        let (mut nets, specs) = about.layers();
-        let net = nets.remove(0);
+        let (hidden, shaping) = (config.hidden.clone(), reward.shaping());
+        let members = if shaping.is_some() { 2 } else { 1 };
+        let about = About { version: 0, inputs, hidden, members, combine: Combine::Mean, head, shaping };
+        let (nets, specs) = about.layers();
         let weights = Trained::new(specs, AdamConfig::default(), PARTS, seed, tch::Device::Cpu)?;
         let expert = standard.apply(expert);
-        Ok(Self { config, about, net, weights, standard, expert, seed, rollouts: 0 })
+        Ok(Self { config, about, nets, weights, standard, expert, seed, rollouts: 0 })
     }
 
-    /// Learns to tell a rollout's states from the expert's. A fit that leads to numbers that are not finite is taken
-    /// back.
+    /// Numbers of a row that is told apart.
+    fn width(&self) -> usize {
+        self.about.inputs.len() * self.nets.len()
+    }
+
+    /// Logarithmic odds that rows are the expert's, `[B, 1]`.
+    fn odds(&self, rows: &Tensor) -> Result<Tensor, LearnError> {
+        let params = &self.weights.params;
+        let (Some(gamma), [g, h]) = (self.about.shaping, self.nets.as_slice()) else {
+            return self.nets[0].forward(params, rows);
+        };
+        let width = self.about.inputs.len() as i64;
+        let (before, now) = (rows.f_narrow(1, 0, width)?, rows.f_narrow(1, width, width)?);
+        let shaping = h.forward(params, &now)?.f_mul_scalar(f64::from(gamma))?;
+        Ok(g.forward(params, &now)?.f_add(&shaping)?.f_sub(&h.forward(params, &before)?)?)
+    }
+
+    /// Learns to tell a rollout's states, or its steps, from the expert's. A fit that leads to numbers that are not finite
+    /// is taken back.
     ///
     /// # Shapes
-    /// `features` is `[rows, F]`.
+    /// `features` is `[rows, F]`, or `[rows, 2 F]` for a reward that compares.
     ///
     /// # Errors
     /// When libtorch refuses.
     pub fn learn(&mut self, features: &[f32]) -> Result<AdversaryReport, LearnError> {
         use_threads(1);
         let before = self.save()?;
-        let width = self.about.inputs.len();
+        let width = self.width();
         let agent: Vec<f32> = features
             .chunks_exact(width)
             .filter(|row| row.iter().all(|x| x.is_finite()))
-            .flat_map(|row| self.standard.row(row))
+            .flat_map(|row| self.standard.apply(row))
             .collect();
         self.rollouts += 1;
         let mut sums = [0.0; 3];
@@ -168,7 +218,7 @@ impl AdversaryTrainer {
 
     /// One mini-batch: cross entropy, share told apart, length of the slope.
     fn step(&mut self, agent: &[f32], agents: u32, batch: u32) -> Result<[f64; 3], LearnError> {
-        let width = self.about.inputs.len();
+        let width = self.width();
         let rows = self.config.batch_size;
         let mut rng = draws(Draw::Order, self.seed, self.rollouts, batch);
         let experts = (self.expert.len() / width) as u32;
@@ -183,7 +233,7 @@ impl AdversaryTrainer {
         let share = View::f32(&share, &[rows as i64, 1])?.copied(tch::Device::Cpu)?;
 
         let params = &self.weights.params;
-        let (expert_odds, agent_odds) = (self.net.forward(params, &theirs)?, self.net.forward(params, &own)?);
+        let (expert_odds, agent_odds) = (self.odds(&theirs)?, self.odds(&own)?);
         let odds = Tensor::f_cat(&[&expert_odds, &agent_odds], 0)?;
         let wanted = Tensor::f_cat(&[expert_odds.f_ones_like()?, agent_odds.f_zeros_like()?], 0)?;
         let none: Option<Tensor> = None;
@@ -193,7 +243,7 @@ impl AdversaryTrainer {
 
         // The slope of the odds by the state, somewhere between expert and agent.
         let between = own.f_lerp_tensor(&theirs, &share)?.f_set_requires_grad(true)?;
-        let sum = self.net.forward(params, &between)?.f_sum(tch::Kind::Float)?;
+        let sum = self.odds(&between)?.f_sum(tch::Kind::Float)?;
         let slopes = Tensor::f_run_backward(&[&sum], &[&between], true, true)?;
         let squares = slopes[0].f_square()?.f_sum_dim_intlist([1_i64].as_slice(), false, tch::Kind::Float)?;
         let lengths = squares.f_add_scalar(1e-12)?.f_sqrt()?;
@@ -295,6 +345,48 @@ mod tests {
         let mut paid = [0.0; 2];
         adversary.publish().unwrap().score(&[-1.0, 0.0, 1.0, 0.0], &mut paid).unwrap();
         assert!(paid[0] > 0.0 && paid[0] < paid[1], "{paid:?}");
+    }
+
+    #[test]
+    fn the_shaped_form_pays_steps_towards_the_expert_and_a_potential_takes_none_of_it() {
+        let config = AdversaryConfig { hidden: vec![32], learning_rate: 3e-3, ..AdversaryConfig::default() };
+        // The expert walks up by 0.1 from anywhere, the agent walks down.
+        let steps = |by: f32| -> Vec<f32> {
+            let mut rng = RowKey { seed: 8, env: 0, episode: 0 }.rng(Stream::Script);
+            (0..400)
+                .flat_map(|_| {
+                    let x = rng.uniform(-1.0, 1.0);
+                    [x, x + by]
+                })
+                .collect()
+        };
+        let reward = AdversaryReward::Shaped { gamma: 0.9 };
+        let new = |expert: &[f32], reward| {
+            AdversaryTrainer::new(config.clone(), vec!["x".into()], &[(-1.0, 1.0)], expert, reward, 2)
+        };
+        let mut adversary = new(&steps(0.1), reward).unwrap();
+        for _ in 0..40 {
+            assert!(adversary.learn(&steps(-0.1)).unwrap().kept);
+        }
+        let net = adversary.publish().unwrap();
+        assert!(net.compares());
+        let pay = |before: &[f32], now: &[f32]| {
+            let mut paid = vec![0.0; now.len()];
+            net.score_between(before, now, &mut paid).unwrap();
+            paid
+        };
+        let paid = pay(&[-0.5, 0.5, -0.5, 0.5], &[-0.4, 0.6, -0.6, 0.4]);
+        assert!(paid[0] > paid[2] && paid[1] > paid[3], "{paid:?}");
+        // f = g + gamma h' - h: around a circle of two states what h pays for there it takes back here, but for gamma.
+        let (mut g, h) = (vec![0.0; 2], net.member_outputs(&[0.2, 0.7]).unwrap()[1].clone());
+        net.score(&[0.2, 0.7], &mut g).unwrap();
+        let round = pay(&[0.2, 0.7], &[0.7, 0.2]);
+        let expected = g[0] + g[1] - 0.1 * (h[0].0 + h[1].0);
+        assert!((round[0] + round[1] - expected).abs() < 1e-5, "{round:?} {expected}");
+        assert!(new(&steps(0.1), AdversaryReward::Shaped { gamma: 1.5 }).is_err());
+        assert!(new(&[0.5], reward).is_err(), "half a step");
+        let again = RewardNet::load(&net.save().unwrap()).unwrap();
+        assert!(again.compares());
     }
 
     #[test]
