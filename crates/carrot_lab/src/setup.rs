@@ -198,12 +198,13 @@ impl Setup {
         let batch = &self.scene.batch;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let recorded = self.scene.recording.envs > 0;
+        let replayed = self.graphs.first().is_some_and(|reward| self.learner.keeps_signals(reward));
         VecEnvConfig {
             num_envs: batch.num_envs as usize,
             num_steps: batch.num_steps as usize,
             shards: batch.shards.map_or(cores, |s| s as usize).min(batch.num_envs as usize),
             seed: batch.seed,
-            keep_signals: recorded || self.has_models() || self.learner.keeps_signals(&self.graphs[0]),
+            keep_signals: recorded || self.has_models() || replayed,
             autoreset: true,
         }
     }

@@ -73,7 +73,7 @@ fn every_kind_has_a_template_that_is_understood_or_says_what_it_lacks() {
         let terms = desk.session.as_ref().unwrap().account(0).lines.len();
         match doc.name {
             // A model must be offered by the run.
-            "Model" | "Vlm" => assert!(desk.notices[0].contains("model"), "{:?}", desk.notices),
+            "Model" => assert!(desk.notices[0].contains("model"), "{:?}", desk.notices),
             _ => assert_eq!((terms, desk.notices.len()), (2, 0), "{}: {:?}", doc.name, desk.notices),
         }
     }

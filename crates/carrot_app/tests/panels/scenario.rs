@@ -111,7 +111,7 @@ fn a_weight_that_changes_in_one_row_is_seen_in_that_row() {
 #[test]
 fn expectations_are_decided_while_it_plays_and_a_failure_is_one_click_away() {
     let place = Workplace::new();
-    let mut desk = place.with_scenario(&rough(&place));
+    let desk = place.with_scenario(&rough(&place));
     assert_eq!(desk.side, Side::Scenario);
     let mut harness = window(desk, (1280.0, 720.0));
     harness.get_by_label_contains("Expected of it: 0 hold, 0 do not, 4 are open");
