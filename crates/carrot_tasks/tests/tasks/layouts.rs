@@ -17,7 +17,7 @@ fn read(task: &str) -> Result<Arc<dyn Task>, Diagnostics> {
     diagnostics.into_result(task.map(|built| built.task))
 }
 
-/// Everything that is measured of the first states of many episodes.
+/// Everything that is measured and seen of the first states of many episodes.
 fn starts(task: &Arc<dyn Task>, seed: u64) -> BTreeSet<Vec<u32>> {
     let config =
         VecEnvConfig { num_envs: 40, num_steps: 1, shards: 2, seed, keep_signals: true, autoreset: true };
@@ -25,8 +25,14 @@ fn starts(task: &Arc<dyn Task>, seed: u64) -> BTreeSet<Vec<u32>> {
     env.begin_rollout();
     env.step(&[0.0; 40]).unwrap();
     let columns: Vec<usize> = (0..env.catalog().width()).collect();
-    let rows = env.rollout().rows_before(&columns).unwrap();
-    rows.chunks(columns.len()).map(|row| row.iter().map(|x| x.to_bits()).collect()).collect()
+    let rollout = env.rollout();
+    let measured = rollout.rows_before(&columns).unwrap();
+    let rows = measured.chunks(columns.len()).enumerate().map(|(row, signals)| {
+        let seen = rollout.obs.iter().zip(rollout.part_sizes());
+        let bytes = seen.flat_map(|(part, &size)| part.u8().iter().skip(row * size).take(size));
+        signals.iter().map(|x| x.to_bits()).chain(bytes.map(|&byte| u32::from(byte))).collect()
+    });
+    rows.collect()
 }
 
 #[test]
