@@ -4,13 +4,15 @@ use carrot_learn::Parts;
 use carrot_learn::decomposition::{
     Credit, DecompositionConfig, DecompositionReport, DecompositionTrainer, PaidEpisode,
 };
-use carrot_learn::preference::{Published, RewardNet};
+use carrot_learn::preference::Published;
 use carrot_reward::{Graph, Ledger, RewardModel};
 use carrot_scene::{Diagnostics, NodeRef, Reader};
 use carrot_sim::{Rollout, Task};
 
 use crate::error::LabError;
-use crate::learned::{Inputs, LearnedReward, learned_state, read_learned_state, read_model, read_settings};
+use crate::learned::{
+    Inputs, LastNet, LearnedReward, learned_state, read_learned_state, read_model, read_settings,
+};
 use crate::versions::PublishedVersion;
 
 const STATE: &str = "episodes.postcard";
@@ -65,7 +67,7 @@ impl DecompositionSpec {
 pub(crate) struct Decomposition {
     spec: DecompositionSpec,
     trainer: DecompositionTrainer,
-    published: Option<RewardNet>,
+    published: LastNet,
     report: Option<DecompositionReport>,
     /// The episodes under way, one per row.
     open: Vec<PaidEpisode>,
@@ -78,7 +80,7 @@ impl Decomposition {
         Ok(Self {
             spec,
             trainer,
-            published: None,
+            published: LastNet::default(),
             report: None,
             open: vec![PaidEpisode::default(); num_envs],
         })
@@ -109,10 +111,7 @@ impl LearnedReward for Decomposition {
     }
 
     fn model(&self) -> Box<dyn RewardModel> {
-        Box::new(match &self.published {
-            Some(net) => Credit::new(Published::only(net.clone())),
-            None => self.spec.nothing(),
-        })
+        Box::new(Credit::new(self.published.model(&self.spec.inputs.names)))
     }
 
     fn after_rollout(
@@ -127,9 +126,7 @@ impl LearnedReward for Decomposition {
             return Ok(None);
         }
         let net = self.trainer.publish()?;
-        let (model, version, parts) = (self.spec.model.clone(), net.version(), net.save()?);
-        self.published = Some(net);
-        Ok(Some(PublishedVersion { model, version, parts }))
+        self.published.publish(&self.spec.model, net).map(Some)
     }
 
     fn scalars(&self) -> Vec<(String, f64)> {
@@ -141,16 +138,14 @@ impl LearnedReward for Decomposition {
 
     fn save(&self) -> Result<Parts, LabError> {
         let mut parts = self.trainer.save()?;
-        if let Some(net) = &self.published {
-            parts.extend(net.save()?);
-        }
+        self.published.save(&mut parts)?;
         parts.extend(learned_state(STATE, &self.open)?);
         Ok(parts)
     }
 
     fn load(&mut self, parts: &Parts) -> Result<(), LabError> {
         let open = read_learned_state(STATE, parts)?;
-        let published = if RewardNet::is_in(parts) { Some(RewardNet::load(parts)?) } else { None };
+        let published = LastNet::load(parts)?;
         self.trainer.load(parts)?;
         (self.open, self.published) = (open, published);
         Ok(())

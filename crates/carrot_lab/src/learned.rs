@@ -1,6 +1,7 @@
 //! What all rewards have in common that are learned beside a training from its own rollouts.
 
 use carrot_learn::Parts;
+use carrot_learn::preference::{Published, RewardNet};
 use carrot_reward::{Graph, Ledger, RewardModel};
 use carrot_scene::{Diagnostics, NodeRef, Reader, nearest};
 use carrot_sim::{Rollout, Task};
@@ -45,6 +46,40 @@ pub(crate) trait LearnedReward: Send {
 
     /// Goes on from saved parts, bit for bit.
     fn load(&mut self, parts: &Parts) -> Result<(), LabError>;
+}
+
+/// The network that a learned reward published last, if it has.
+#[derive(Debug, Default)]
+pub(crate) struct LastNet(pub(crate) Option<RewardNet>);
+
+impl LastNet {
+    /// Takes a network over, and gives the version that it is.
+    pub(crate) fn publish(&mut self, model: &str, net: RewardNet) -> Result<PublishedVersion, LabError> {
+        let (model, version, parts) = (model.to_owned(), net.version(), net.save()?);
+        self.0 = Some(net);
+        Ok(PublishedVersion { model, version, parts })
+    }
+
+    /// It as a model; it pays nothing before there is one.
+    pub(crate) fn model(&self, inputs: &[String]) -> Published {
+        match &self.0 {
+            Some(net) => Published::only(net.clone()),
+            None => Published::nothing(inputs.to_vec()),
+        }
+    }
+
+    /// Adds it to the parts of a checkpoint.
+    pub(crate) fn save(&self, parts: &mut Parts) -> Result<(), LabError> {
+        if let Some(net) = &self.0 {
+            parts.extend(net.save()?);
+        }
+        Ok(())
+    }
+
+    /// Reads what [`LastNet::save`] added.
+    pub(crate) fn load(parts: &Parts) -> Result<Self, LabError> {
+        Ok(Self(if RewardNet::is_in(parts) { Some(RewardNet::load(parts)?) } else { None }))
+    }
 }
 
 /// Signal columns that a learned reward reads.

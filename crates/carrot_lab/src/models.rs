@@ -98,7 +98,7 @@ pub(crate) fn add_eyes(setup: &Setup, device: Device, models: &mut RewardModels)
 
 /// Keeps the reward models of a run with it, so that it can be resumed and scored again anywhere.
 pub(crate) fn keep_models(setup: &Setup, root: &Path) -> Result<(), LabError> {
-    let ships = setup.asks(SHIPPED) && !setup.models.contains_key(SHIPPED);
+    let ships = setup.ships();
     if setup.models.is_empty() && !ships {
         return Ok(());
     }

@@ -214,9 +214,10 @@ impl Setup {
         !self.model_names().is_empty()
     }
 
-    /// Whether a reward asks this image-text model.
-    pub(crate) fn asks(&self, model: &str) -> bool {
-        self.graphs.iter().flat_map(Graph::asked).any(|(asked, _)| asked.model == model)
+    /// Whether a reward asks the image-text model that comes with Carrot, and no other one bears its name.
+    pub(crate) fn ships(&self) -> bool {
+        let mut asked = self.graphs.iter().flat_map(Graph::asked);
+        !self.models.contains_key(SHIPPED) && asked.any(|(asked, _)| asked.model == SHIPPED)
     }
 
     /// Names of the models that rewards may read.
@@ -225,8 +226,7 @@ impl Setup {
         let shown = self.imitation.iter().map(|spec| &spec.model);
         let credit = self.decomposition.iter().map(|spec| &spec.model);
         let new = self.novelty.iter().map(|spec| &spec.model);
-        let ships = self.asks(SHIPPED) && !self.models.contains_key(SHIPPED);
-        let ships = ships.then(|| SHIPPED.to_owned());
+        let ships = self.ships().then(|| SHIPPED.to_owned());
         let learned = fitted.chain(shown).chain(credit).chain(new);
         self.models.keys().chain(ships.as_ref()).chain(learned).cloned().collect()
     }

@@ -230,7 +230,9 @@ impl VecEnv {
             }
         }
         let autoreset = self.config.autoreset;
-        self.paint(t + 1, &|row| if autoreset && rows.contains(&row) { Turn::Begin } else { Turn::Push })
+        self.paint(t + 1, &|row| {
+            if autoreset && rows.binary_search(&row).is_ok() { Turn::Begin } else { Turn::Push }
+        })
     }
 
     fn refresh_start(&mut self) {

@@ -8,7 +8,7 @@ use carrot_learn::imitation::{
     AdversaryConfig, AdversaryReport, AdversaryReward, AdversaryTrainer, DiscountConfig, Transport,
     TransportConfig,
 };
-use carrot_learn::preference::{Published, RewardNet};
+use carrot_learn::preference::Published;
 use carrot_learn::{LearnerConfig, Parts};
 use carrot_reward::{Graph, Ledger, RewardModel};
 use carrot_scene::{Diagnostics, NodeRef, Reader};
@@ -20,7 +20,7 @@ use demonstrations::rows;
 use transport::Moved;
 
 use crate::error::LabError;
-use crate::learned::{Inputs, LearnedReward, read_model, read_settings};
+use crate::learned::{Inputs, LastNet, LearnedReward, read_model, read_settings};
 use crate::setup::Setup;
 use crate::versions::PublishedVersion;
 
@@ -161,7 +161,13 @@ impl ImitationSpec {
                     episodes.iter().flat_map(|own| rows(own, &self.inputs, of_steps)).collect();
                 let (inputs, ranges) = (self.inputs.names.clone(), &self.inputs.ranges);
                 let trainer = AdversaryTrainer::new(network.clone(), inputs, ranges, &expert, *reward, seed)?;
-                Box::new(Imitation { spec: self.clone(), of_steps, trainer, published: None, report: None })
+                Box::new(Imitation {
+                    spec: self.clone(),
+                    of_steps,
+                    trainer,
+                    published: LastNet::default(),
+                    report: None,
+                })
             }
             ImitationMethod::Transport { .. } => Box::new(Moved::new(self.clone(), setup)?),
         })
@@ -174,7 +180,7 @@ struct Imitation {
     /// Whether steps are told apart, not states.
     of_steps: bool,
     trainer: AdversaryTrainer,
-    published: Option<RewardNet>,
+    published: LastNet,
     report: Option<AdversaryReport>,
 }
 
@@ -184,10 +190,7 @@ impl LearnedReward for Imitation {
     }
 
     fn model(&self) -> Box<dyn RewardModel> {
-        Box::new(match &self.published {
-            Some(net) => Published::only(net.clone()),
-            None => Published::nothing(self.spec.inputs.names.clone()),
-        })
+        Box::new(self.published.model(&self.spec.inputs.names))
     }
 
     fn after_rollout(
@@ -203,9 +206,7 @@ impl LearnedReward for Imitation {
             return Ok(None);
         }
         let net = self.trainer.publish()?;
-        let (model, version, parts) = (self.spec.model.clone(), net.version(), net.save()?);
-        self.published = Some(net);
-        Ok(Some(PublishedVersion { model, version, parts }))
+        self.published.publish(&self.spec.model, net).map(Some)
     }
 
     fn scalars(&self) -> Vec<(String, f64)> {
@@ -218,15 +219,13 @@ impl LearnedReward for Imitation {
 
     fn save(&self) -> Result<Parts, LabError> {
         let mut parts = self.trainer.save()?;
-        if let Some(net) = &self.published {
-            parts.extend(net.save()?);
-        }
+        self.published.save(&mut parts)?;
         Ok(parts)
     }
 
     fn load(&mut self, parts: &Parts) -> Result<(), LabError> {
         self.trainer.load(parts)?;
-        self.published = if RewardNet::is_in(parts) { Some(RewardNet::load(parts)?) } else { None };
+        self.published = LastNet::load(parts)?;
         Ok(())
     }
 }

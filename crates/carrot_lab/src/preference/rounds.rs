@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use carrot_learn::Parts;
 use carrot_learn::preference::{
-    Answer, FitReport, Hierarchy, Pair, Published, RewardNet, RewardTrainer, Segment, Verdict, choose_pairs,
-    judge_by_one_of,
+    Answer, FitReport, Hierarchy, Pair, RewardTrainer, Segment, Verdict, choose_pairs, judge_by_one_of,
 };
 use carrot_reward::{Ledger, RewardModel};
 use carrot_sim::{Rollout, VecEnv};
@@ -18,6 +17,7 @@ use super::segments::sample;
 use super::store::{Label, Says};
 use super::takes::{PairTakes, Takes};
 use crate::error::LabError;
+use crate::learned::LastNet;
 use crate::versions::PublishedVersion;
 
 /// Part of a checkpoint.
@@ -33,7 +33,7 @@ pub struct Preferences {
     config: PreferenceConfig,
     seed: u64,
     trainer: RewardTrainer,
-    published: Option<RewardNet>,
+    published: LastNet,
     state: State,
     takes: Takes,
 }
@@ -80,7 +80,8 @@ impl Preferences {
     pub(crate) fn new(config: PreferenceConfig, seed: u64) -> Result<Self, LabError> {
         let trainer =
             RewardTrainer::new(config.network.clone(), config.inputs.clone(), config.combine, seed)?;
-        Ok(Self { config, seed, trainer, published: None, state: State::default(), takes: Takes::default() })
+        let (published, state, takes) = (LastNet::default(), State::default(), Takes::default());
+        Ok(Self { config, seed, trainer, published, state, takes })
     }
 
     /// What was read of the scene.
@@ -100,10 +101,7 @@ impl Preferences {
 
     /// The network that rewards, as a model.
     pub(crate) fn model(&self) -> Box<dyn RewardModel> {
-        Box::new(match &self.published {
-            Some(net) => Published::only(net.clone()),
-            None => Published::nothing(self.config.inputs.clone()),
-        })
+        Box::new(self.published.model(&self.config.inputs))
     }
 
     /// Takes a person's answer; false when nobody was asked about such a pair.
@@ -203,7 +201,7 @@ impl Preferences {
             return Ok(Vec::new());
         }
         let pool: Vec<&Segment> = state.pool.iter().collect();
-        let (net, seed) = (self.published.as_ref(), self.seed);
+        let (net, seed) = (self.published.0.as_ref(), self.seed);
         let chosen = choose_pairs(queries.choice, &pool, count, queries.candidates, net, seed, state.rounds)?;
         let pair = |(i, (left, right)): (usize, &(usize, usize))| Pair {
             id: state.asked + i as u64,
@@ -266,16 +264,11 @@ impl Preferences {
         if report.kept {
             self.state.passes = due.saturating_sub(report.passes);
             let net = self.trainer.publish()?;
-            news.published = Some(PublishedVersion {
-                model: self.config.model.clone(),
-                version: net.version(),
-                parts: net.save()?,
-            });
-            self.published = Some(net);
+            news.published = Some(self.published.publish(&self.config.model, net)?);
             return Ok(());
         }
         self.state.refused_fits += 1;
-        let rewards = match &self.published {
+        let rewards = match &self.published.0 {
             Some(net) => format!("version {} keeps rewarding", net.version()),
             None => "nothing is published yet".into(),
         };
@@ -293,7 +286,7 @@ impl Preferences {
         let mut scalars = vec![
             ("preference/asked", state.asked as f64),
             ("preference/labels", state.answered.len() as f64),
-            ("preference/version", self.published.as_ref().map_or(0.0, |net| f64::from(net.version()))),
+            ("preference/version", self.published.0.as_ref().map_or(0.0, |net| f64::from(net.version()))),
             ("preference/refused_fits", state.refused_fits as f64),
             ("preference/refused_segments", state.refused_segments as f64),
         ];
@@ -306,9 +299,7 @@ impl Preferences {
     /// Everything to go on from, as named parts.
     pub(crate) fn save(&self, parts: &mut Parts) -> Result<(), LabError> {
         parts.extend(self.trainer.save()?);
-        if let Some(net) = &self.published {
-            parts.extend(net.save()?);
-        }
+        self.published.save(parts)?;
         parts.insert(STATE.into(), postcard::to_stdvec(&self.state).map_err(part_error)?);
         if self.config.asks_people() {
             parts.insert(TAKES.into(), postcard::to_stdvec(&self.takes).map_err(part_error)?);
@@ -320,7 +311,7 @@ impl Preferences {
     pub(crate) fn load(&mut self, parts: &Parts) -> Result<(), LabError> {
         let missing = || LabError::Part { part: STATE.into(), why: "it is missing".into() };
         let state = postcard::from_bytes(parts.get(STATE).ok_or_else(missing)?).map_err(part_error)?;
-        let published = if RewardNet::is_in(parts) { Some(RewardNet::load(parts)?) } else { None };
+        let published = LastNet::load(parts)?;
         self.trainer.load(parts)?;
         if let Some(takes) = parts.get(TAKES) {
             self.takes = postcard::from_bytes(takes).map_err(part_error)?;
