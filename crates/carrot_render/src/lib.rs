@@ -5,10 +5,13 @@
 //! observations, thumbnails and what an image-text model looks at.
 
 mod atlas;
+mod board;
 mod camera;
 mod device;
 mod error;
 mod mesh;
+mod pipelines;
+mod rasterizer;
 mod renderer;
 mod scene;
 mod tiles;

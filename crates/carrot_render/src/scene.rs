@@ -21,10 +21,49 @@ pub(crate) struct Instance {
     pub(crate) tile: u32,
 }
 
-/// Instances by what is drawn together: opaque ones by mesh, then translucent ones by mesh.
+/// What is drawn after what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// What can be seen.
+    Opaque,
+    /// What lies in the shadow of a body. It hides, so that a place below two bodies is darkened once.
+    Shadow,
+    /// What can be seen through.
+    Translucent,
+}
+
+impl Layer {
+    pub(crate) const ALL: [Self; 3] = [Self::Opaque, Self::Shadow, Self::Translucent];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Opaque => "opaque",
+            Self::Shadow => "shadow",
+            Self::Translucent => "translucent",
+        }
+    }
+
+    /// Whether what comes later and lies behind is left out.
+    pub(crate) const fn hides(self) -> bool {
+        !matches!(self, Self::Translucent)
+    }
+
+    /// Whether what came earlier shines through.
+    pub(crate) const fn blends(self) -> bool {
+        !matches!(self, Self::Opaque)
+    }
+}
+
+/// How dark shadows of bodies are, and how strong those of marks, which have their own colour.
+const DARK: [f32; 4] = [0.02, 0.02, 0.03, 0.5];
+const TINT: f32 = 0.6;
+/// Heights of shadows over the floor in metres: those of marks lie over those of bodies.
+const FLOOR: [f32; 2] = [1e-3, 2e-3];
+
+/// Instances by what is drawn together: layer by layer, and mesh by mesh.
 #[derive(Debug, Default)]
 pub(crate) struct Instances {
-    batches: [Vec<Instance>; 2 * Mesh::ALL.len()],
+    batches: [Vec<Instance>; Layer::ALL.len() * Mesh::ALL.len()],
 }
 
 impl Instances {
@@ -32,60 +71,80 @@ impl Instances {
         self.batches.iter_mut().for_each(Vec::clear);
     }
 
-    /// Batches in the order of drawing: mesh, whether it is translucent, instances.
-    pub(crate) fn batches(&self) -> impl Iterator<Item = (Mesh, bool, &[Instance])> {
-        let meshes = [false, true].into_iter().flat_map(|translucent| Mesh::ALL.map(|m| (m, translucent)));
-        meshes.zip(&self.batches).map(|((mesh, translucent), batch)| (mesh, translucent, batch.as_slice()))
+    /// Batches in the order of drawing: mesh, layer, instances.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = (Mesh, Layer, &[Instance])> {
+        let kinds = Layer::ALL.into_iter().flat_map(|layer| Mesh::ALL.map(|mesh| (mesh, layer)));
+        kinds.zip(&self.batches).map(|((mesh, layer), batch)| (mesh, layer, batch.as_slice()))
     }
 
     pub(crate) fn push(&mut self, mesh: Mesh, pose: Affine3A, color: [f32; 4], tile: u32) {
+        let layer = if color[3] < 1.0 { Layer::Translucent } else { Layer::Opaque };
+        self.push_on(layer, mesh, pose, color, tile);
+    }
+
+    fn push_on(&mut self, layer: Layer, mesh: Mesh, pose: Affine3A, color: [f32; 4], tile: u32) {
         let (m, t) = (pose.matrix3.transpose(), pose.translation);
         let row = |row: Vec3A, offset: f32| [row.x, row.y, row.z, offset];
         let rows = [row(m.x_axis, t.x), row(m.y_axis, t.y), row(m.z_axis, t.z)];
-        let translucent = usize::from(color[3] < 1.0);
-        let batch = translucent * Mesh::ALL.len() + mesh as usize;
-        self.batches[batch].push(Instance { rows, color, tile });
+        self.batches[layer as usize * Mesh::ALL.len() + mesh as usize].push(Instance { rows, color, tile });
     }
 
-    /// Adds all that a drawing shows.
-    pub(crate) fn draw(&mut self, drawing: &Drawing, tile: u32) {
+    /// Adds all that a drawing shows. Where there is a floor, at z = 0, what is over it casts a shadow straight down:
+    /// in a single picture nothing else tells how far away it is.
+    pub(crate) fn draw(&mut self, drawing: &Drawing, has_floor: bool, tile: u32) {
         if let Some(tiles) = &drawing.tiles {
             draw_tiles(self, tiles, tile);
         }
         for body in &drawing.bodies {
-            self.draw_body(body, tile);
+            let casts_shadow = has_floor && body.position[2] >= 0.0;
+            meshes(body, |mesh, pose| {
+                self.push(mesh, pose, body.color, tile);
+                if casts_shadow {
+                    self.shadow(mesh, pose, body.color, tile);
+                }
+            });
         }
     }
 
-    fn draw_body(&mut self, body: &Body, tile: u32) {
-        let (at, turn) = (Vec3::from(body.position), Quat::from_array(body.rotation));
-        let mut add = |mesh, scale: Vec3, turn: Quat, at: Vec3| {
-            self.push(mesh, Affine3A::from_scale_rotation_translation(scale, turn, at), body.color, tile);
-        };
-        match &body.shape {
-            Shape::Cuboid(half) => add(Mesh::Cuboid, Vec3::from(*half), turn, at),
-            Shape::Sphere(radius) => add(Mesh::Sphere, Vec3::splat(*radius), turn, at),
-            Shape::Cylinder(radius, half) => {
-                add(Mesh::Cylinder, Vec3::new(*radius, *radius, *half), turn, at)
-            }
-            Shape::Capsule(radius, half) => {
-                add(Mesh::Cylinder, Vec3::new(*radius, *radius, *half), turn, at);
-                let end = turn * Vec3::new(0.0, 0.0, *half);
-                add(Mesh::Sphere, Vec3::splat(*radius), turn, at + end);
-                add(Mesh::Sphere, Vec3::splat(*radius), turn, at - end);
-            }
-            Shape::Line(points, width) => {
-                let radius = 0.5 * width;
-                for pair in points.windows(2) {
-                    let [from, to] = [pair[0], pair[1]].map(|point| turn * Vec3::from(point) + at);
-                    let along = to - from;
-                    let length = along.length();
-                    if length > 0.0 {
-                        let turn = Quat::from_rotation_arc(Vec3::Z, along / length);
-                        // Segments overlap by a radius, so that corners have no gaps.
-                        let scale = Vec3::new(radius, radius, 0.5 * length + 0.5 * radius);
-                        add(Mesh::Cuboid, scale, turn, 0.5 * (from + to));
-                    }
+    /// What a mesh leaves on the floor: itself, pressed flat.
+    fn shadow(&mut self, mesh: Mesh, pose: Affine3A, [r, g, b, alpha]: [f32; 4], tile: u32) {
+        let is_mark = alpha < 1.0;
+        let color = if is_mark { [0.5 * r, 0.5 * g, 0.5 * b, TINT] } else { DARK };
+        let flat = Mat3A::from_diagonal(Vec3::new(1.0, 1.0, 0.0)) * pose.matrix3;
+        let translation = pose.translation.with_z(FLOOR[usize::from(is_mark)]);
+        // A disc is what is left of a ball, with a tenth of the corners.
+        let mesh = if mesh == Mesh::Sphere { Mesh::Disc } else { mesh };
+        self.push_on(Layer::Shadow, mesh, Affine3A { matrix3: flat, translation }, color, tile);
+    }
+}
+
+/// Hands over every mesh of a body and its pose.
+fn meshes(body: &Body, mut add: impl FnMut(Mesh, Affine3A)) {
+    let (at, turn) = (Vec3::from(body.position), Quat::from_array(body.rotation));
+    let mut add = |mesh, scale: Vec3, turn: Quat, at: Vec3| {
+        add(mesh, Affine3A::from_scale_rotation_translation(scale, turn, at));
+    };
+    match &body.shape {
+        Shape::Cuboid(half) => add(Mesh::Cuboid, Vec3::from(*half), turn, at),
+        Shape::Sphere(radius) => add(Mesh::Sphere, Vec3::splat(*radius), turn, at),
+        Shape::Cylinder(radius, half) => add(Mesh::Cylinder, Vec3::new(*radius, *radius, *half), turn, at),
+        Shape::Capsule(radius, half) => {
+            add(Mesh::Cylinder, Vec3::new(*radius, *radius, *half), turn, at);
+            let end = turn * Vec3::new(0.0, 0.0, *half);
+            add(Mesh::Sphere, Vec3::splat(*radius), turn, at + end);
+            add(Mesh::Sphere, Vec3::splat(*radius), turn, at - end);
+        }
+        Shape::Line(points, width) => {
+            let radius = 0.5 * width;
+            for pair in points.windows(2) {
+                let [from, to] = [pair[0], pair[1]].map(|point| turn * Vec3::from(point) + at);
+                let along = to - from;
+                let length = along.length();
+                if length > 0.0 {
+                    let turn = Quat::from_rotation_arc(Vec3::Z, along / length);
+                    // Segments overlap by a radius, so that corners have no gaps.
+                    let scale = Vec3::new(radius, radius, 0.5 * length + 0.5 * radius);
+                    add(Mesh::Cuboid, scale, turn, 0.5 * (from + to));
                 }
             }
         }
@@ -120,7 +179,7 @@ mod tests {
         for (shape, count) in shapes {
             let mut instances = Instances::default();
             let bodies = vec![Body::at("body", shape, [5.0, 6.0, 7.0], color)];
-            instances.draw(&Drawing::of(bodies), 3);
+            instances.draw(&Drawing::of(bodies), false, 3);
             let all: Vec<Instance> = instances.batches().flat_map(|(_, _, batch)| batch.to_vec()).collect();
             assert_eq!(all.len(), count);
             assert!(all.iter().all(|instance| instance.tile == 3 && instance.color == color));
@@ -133,9 +192,35 @@ mod tests {
     fn what_is_translucent_comes_last() {
         let mut instances = Instances::default();
         let ball = |alpha| Body::at("ball", Shape::Sphere(1.0), [0.0; 3], [1.0, 1.0, 1.0, alpha]);
-        instances.draw(&Drawing::of(vec![ball(0.5), ball(1.0)]), 0);
-        let order: Vec<bool> =
-            instances.batches().filter(|(_, _, batch)| !batch.is_empty()).map(|(_, t, _)| t).collect();
-        assert_eq!(order, [false, true]);
+        instances.draw(&Drawing::of(vec![ball(0.5), ball(1.0)]), false, 0);
+        assert_eq!(layers(&instances), [Layer::Opaque, Layer::Translucent]);
+    }
+
+    #[test]
+    fn what_is_over_a_floor_casts_a_shadow_on_it() {
+        let mut instances = Instances::default();
+        let ball = |z| Body::at("ball", Shape::Sphere(0.1), [3.0, 4.0, z], [1.0; 4]);
+        let drawing = Drawing::of(vec![ball(0.5), ball(-0.5)]);
+        instances.draw(&drawing, false, 0);
+        assert_eq!(layers(&instances), [Layer::Opaque]);
+        instances.clear();
+        instances.draw(&drawing, true, 0);
+        assert_eq!(layers(&instances), [Layer::Opaque, Layer::Shadow]);
+        let shadows: Vec<&Instance> =
+            instances.batches().filter(|(_, l, _)| *l == Layer::Shadow).flat_map(|(_, _, b)| b).collect();
+        let [shadow] = shadows[..] else { panic!("{shadows:?}") };
+        assert_eq!(shadow.rows.map(|row| row[3]), [3.0, 4.0, FLOOR[0]]);
+        assert_eq!(shadow.rows[2][..3], [0.0; 3], "it is flat");
+    }
+
+    /// Layers that have something on them.
+    fn layers(instances: &Instances) -> Vec<Layer> {
+        let mut layers: Vec<Layer> = instances
+            .batches()
+            .filter(|(_, _, batch)| !batch.is_empty())
+            .map(|(_, layer, _)| layer)
+            .collect();
+        layers.dedup();
+        layers
     }
 }

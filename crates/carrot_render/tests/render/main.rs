@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use carrot_render::{RenderConfig, RenderError, Renderer, Stamp, View};
-use carrot_sim::{Body, Camera, Drawing, Shape, VecEnv, VecEnvConfig};
+use carrot_sim::{Body, Camera, Drawing, Frame, Shape, VecEnv, VecEnvConfig};
 
 const SIZE: u32 = 64;
 /// Lamps in a row that show a number in binary.
@@ -109,6 +109,40 @@ fn every_task_draws_something_that_moves() {
         let is_same_start = frames[0].drawing == frames[1].drawing;
         assert_eq!(pictures.picture(0) == pictures.picture(1), is_same_start, "{name}");
     }
+}
+
+#[test]
+fn a_board_of_tiles_looks_as_if_it_were_drawn_at_once() {
+    let task = carrot_tasks::build_task("DoorKey-8x8").unwrap();
+    let camera = task.camera();
+    let config = VecEnvConfig {
+        num_envs: 16,
+        num_steps: 1,
+        shards: 1,
+        seed: 4,
+        keep_signals: false,
+        autoreset: true,
+    };
+    let mut env = VecEnv::new(task, config, &|_| {}).unwrap();
+    let boards: Vec<_> = (0..16).map(|row| env.frame(row).unwrap()).collect();
+    // A body somewhere else makes a scene of a board.
+    let nowhere = Body::at("nowhere", Shape::Sphere(0.1), [-100.0, 0.0, 0.0], [1.0; 4]);
+    let mut scenes = boards.clone();
+    scenes.iter_mut().for_each(|frame| frame.drawing.bodies.push(nowhere.clone()));
+    let mut renderer = renderer(4);
+    let mut draw = |frames: &[Frame]| {
+        let views: Vec<View<'_>> = frames.iter().map(|frame| View::of(frame, &camera)).collect();
+        renderer.render(&views).unwrap()
+    };
+    let (composed, drawn) = (draw(&boards), draw(&scenes));
+    let apart: Vec<u8> = composed.data.iter().zip(&drawn.data).map(|(a, b)| a.abs_diff(*b)).collect();
+    let mean = apart.iter().map(|x| f64::from(*x)).sum::<f64>() / apart.len() as f64;
+    assert!(mean < 0.5, "{mean}");
+    // Boards that are asked for again, in another order and between scenes, are the same.
+    let mixed = draw(&[boards[7].clone(), scenes[3].clone(), boards[2].clone()]);
+    assert_eq!(mixed.picture(0), composed.picture(7));
+    assert_eq!(mixed.picture(1), drawn.picture(3));
+    assert_eq!(mixed.picture(2), composed.picture(2));
 }
 
 #[test]
