@@ -23,6 +23,8 @@ pub enum Actor<'a> {
     Script(Script),
     /// Uniformly random actions.
     Random,
+    /// Uniformly random actions, each held for so many steps, which lead farther than new ones at every step.
+    Held(u32),
     /// A script that takes a random action on a share of its steps, for varied data.
     NoisyScript {
         /// The script.
@@ -212,6 +214,7 @@ fn script_actions(
                         (script.act)(&view, action);
                     }
                 }
+                Actor::Held(steps) => random_action(space, key, step / steps.max(&1), action),
                 Actor::Random | Actor::Policy { .. } => random_action(space, key, step, action),
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carrot_render::{RenderConfig, Renderer, Stamp, View};
+use carrot_render::{Pictures, RenderConfig, Renderer, Stamp, View};
 use carrot_scene::{Diagnostics, NodeRef, Reader};
 use carrot_sim::{
     App, Camera, Drawing, GoalSpec, Mdp, MdpError, ObsPart, Painter, PixelSpec, RowKey, SimError, Task,
@@ -69,7 +69,7 @@ impl Task for Seen {
     fn painter(&self) -> Result<Option<Box<dyn Painter>>, SimError> {
         let config = RenderConfig { size: self.pixels.side as u32, samples: 4 };
         let renderer = Renderer::new(config).map_err(|error| SimError::Painter(error.to_string()))?;
-        Ok(Some(Box::new(Easel { renderer, camera: self.inner.camera(), pixels: self.pixels })))
+        Ok(Some(Box::new(Easel { renderer, camera: self.inner.camera(), pixels: self.pixels, pictures: Pictures::default() })))
     }
 
     fn goal(&self) -> Option<GoalSpec> {
@@ -86,6 +86,7 @@ struct Easel {
     renderer: Renderer,
     camera: Camera,
     pixels: PixelSpec,
+    pictures: Pictures,
 }
 
 impl Painter for Easel {
@@ -97,8 +98,8 @@ impl Painter for Easel {
         let stamp = Stamp { env: 0, episode: 0, step: 0 };
         let views: Vec<View<'_>> =
             drawings.iter().map(|drawing| View { drawing, camera: &self.camera, stamp }).collect();
-        let pictures = self.renderer.render(&views).map_err(|error| error.to_string())?;
-        out.copy_from_slice(&pictures.data);
+        self.renderer.render_into(&views, &mut self.pictures).map_err(|error| error.to_string())?;
+        out.copy_from_slice(&self.pictures.data);
         Ok(())
     }
 }

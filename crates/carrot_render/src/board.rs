@@ -78,8 +78,9 @@ impl Boards {
         let mut wanted = Vec::new();
         let mut new = Vec::new();
         let mut len = self.pixels.len();
-        let mut count = 0;
+        let (mut count, mut has_margins) = (0, false);
         for board in boards {
+            has_margins |= board.width != board.height || board.cells.len() < board.width * board.height;
             for piece in pieces(board, self.size) {
                 let start = *self.known.entry(piece.look).or_insert_with(|| {
                     new.push(piece.look);
@@ -98,7 +99,10 @@ impl Boards {
         }
         let stride = self.size * 3;
         let first = pictures.len();
-        pictures.extend(self.background.iter().cycle().take(count * self.size * stride));
+        pictures.resize(first + count * self.size * stride, 0);
+        if has_margins {
+            pictures[first..].as_chunks_mut().0.fill(self.background);
+        }
         for (board, piece, start) in wanted {
             let [width, height] = piece.look.size.map(usize::from);
             let corner = first + (board * self.size + piece.at[1]) * stride + piece.at[0] * 3;

@@ -118,8 +118,20 @@ impl Renderer {
     /// # Errors
     /// When the device is lost, has no memory left, or stops answering.
     pub fn render(&mut self, views: &[View<'_>]) -> Result<Pictures, RenderError> {
+        let mut pictures = Pictures::default();
+        self.render_into(views, &mut pictures)?;
+        Ok(pictures)
+    }
+
+    /// Draws pictures in the place of others, whose memory is used again.
+    ///
+    /// # Errors
+    /// Those of [`Self::render`]; what the pictures hold then is of no use.
+    pub fn render_into(&mut self, views: &[View<'_>], pictures: &mut Pictures) -> Result<(), RenderError> {
         let size = self.config.size;
-        let mut pictures = Pictures { size, ..Pictures::default() };
+        pictures.size = size;
+        pictures.data.clear();
+        pictures.stamps.clear();
         pictures.stamps.extend(views.iter().map(|view| view.stamp));
         pictures.data.reserve(views.len() * (size * size * 3) as usize);
         for run in views.chunk_by(|a, b| is_board(a.drawing) == is_board(b.drawing)) {
@@ -141,7 +153,7 @@ impl Renderer {
                 rest = later;
             }
         }
-        Ok(pictures)
+        Ok(())
     }
 }
 

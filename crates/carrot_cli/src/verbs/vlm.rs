@@ -38,9 +38,12 @@ pub(crate) struct Train {
     /// Steps of the optimiser
     #[arg(long, value_name = "N", default_value_t = VlmPlan::default().steps)]
     steps: usize,
-    /// Pictures of each task to learn from
+    /// Pictures of each task that are learned from at a time
     #[arg(long, value_name = "N", default_value_t = VlmPlan::default().pictures)]
     pictures: usize,
+    /// How often new pictures take their place
+    #[arg(long, value_name = "N", default_value_t = VlmPlan::default().rounds)]
+    rounds: usize,
     /// Side of its pictures in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = VlmPlan::default().size.image)]
     image: usize,
@@ -73,12 +76,12 @@ impl Train {
         must_be_new(&self.out)?;
         let captions = captions(self.captions.as_deref())?;
         let plan = VlmPlan::default();
-        let Self { steps, pictures, image, channels, width, seed, .. } = *self;
+        let Self { steps, pictures, rounds, image, channels, width, seed, .. } = *self;
         let size = SmallVlm { image, channels, width, ..plan.size };
-        let plan = VlmPlan { steps, pictures, size, seed, ..plan };
+        let plan = VlmPlan { steps, pictures, rounds, size, seed, ..plan };
         let skills =
             train_vlm(&captions, &plan, &self.out, self.device.into(), &mut |progress| match progress {
-                VlmProgress::Drawn(task, pictures) => output.note(&format!("{task}: {pictures} pictures")),
+                VlmProgress::Drawn(round, pictures) => output.note(&format!("round {round}: {pictures} pictures")),
                 VlmProgress::Step(step, loss) => {
                     output.note(&format!("step {step} of {}: loss {loss:.4}", plan.steps))
                 }

@@ -1,6 +1,7 @@
 //! Speed of drawing: pictures of many rows in one pass, in turn with peers that draw one env at a time.
 
-use carrot_render::{RenderConfig, Renderer, View};
+pub use carrot_render::RenderConfig;
+use carrot_render::{Pictures, Renderer, View};
 use carrot_sim::{Frame, RowKey, VecEnv, VecEnvConfig, random_action};
 use serde::Serialize;
 
@@ -22,6 +23,8 @@ pub struct PictureRates {
     pub task: String,
     /// Side of the pictures in pixels.
     pub size: u32,
+    /// Samples per pixel of Carrot's.
+    pub samples: u32,
     /// The device that drew Carrot's.
     pub adapter: String,
     /// Carrot.
@@ -36,14 +39,15 @@ pub struct PictureRates {
 /// When the task is unknown, a step fails, or there is no device that draws. A peer that fails is told of in its row.
 pub fn measure_pictures(
     task: &str,
-    size: u32,
+    config: RenderConfig,
     peers: Option<&Peers>,
     plan: &Plan,
     on_party: &mut dyn FnMut(&str),
 ) -> Result<PictureRates, LabError> {
     let _core = OneCore::enter();
+    let RenderConfig { size, samples } = config;
     on_party(&format!("{task}, {size} pixels"));
-    let mut painter = Painter::new(task, size)?;
+    let mut painter = Painter::new(task, config)?;
     let mut guests = Vec::new();
     let fits = |case: &&super::peers::PeerCase| case.task == task && case.size == Some(size);
     for case in peers.iter().flat_map(|peers| &peers.pictures).filter(fits) {
@@ -59,7 +63,7 @@ pub fn measure_pictures(
     let own = Rates::of(windows).ok_or_else(nothing)?;
     let peers = guests.into_iter().map(|guest| guest.rates(&[("pictures", &own)])).collect();
     let adapter = painter.renderer.adapter().to_owned();
-    Ok(PictureRates { task: task.into(), size, adapter, own, peers })
+    Ok(PictureRates { task: task.into(), size, samples, adapter, own, peers })
 }
 
 /// Rows of a task, ready to be drawn.
@@ -67,10 +71,11 @@ struct Painter {
     renderer: Renderer,
     frames: Vec<Frame>,
     camera: carrot_sim::Camera,
+    pictures: Pictures,
 }
 
 impl Painter {
-    fn new(task: &str, size: u32) -> Result<Self, LabError> {
+    fn new(task: &str, render: RenderConfig) -> Result<Self, LabError> {
         let unknown = || LabError::Refused(format!("there is no task `{task}`"));
         let task = carrot_tasks::build_task(task).ok_or_else(unknown)?;
         let (camera, space) = (task.camera(), task.spec().action.clone());
@@ -93,8 +98,8 @@ impl Painter {
             }
             env.step(&actions)?;
         }
-        let renderer = Renderer::new(RenderConfig { size, ..RenderConfig::default() })?;
-        let mut painter = Self { renderer, frames: env.frames(), camera };
+        let (renderer, pictures) = (Renderer::new(render)?, Pictures::default());
+        let mut painter = Self { renderer, frames: env.frames(), camera, pictures };
         // Buffers are made and shaders compiled when the first pictures are.
         painter.draw()?;
         Ok(painter)
@@ -110,6 +115,7 @@ impl Painter {
 
     fn draw(&mut self) -> Result<u64, LabError> {
         let views: Vec<View<'_>> = self.frames.iter().map(|frame| View::of(frame, &self.camera)).collect();
-        Ok(self.renderer.render(&views)?.stamps.len() as u64)
+        self.renderer.render_into(&views, &mut self.pictures)?;
+        Ok(views.len() as u64)
     }
 }

@@ -14,6 +14,8 @@ use crate::setup::Setup;
 const ENVS: usize = 16;
 /// Steps between two looks at the batch.
 const ROLLOUT: usize = 16;
+/// Steps for which random actions are held: a policy that learns goes where noise at every step does not.
+const HELD: [u32; 2] = [4, 16];
 /// Steps of an env over which pictures are spread, where episodes are longer.
 const SPREAD: u32 = 400;
 
@@ -80,7 +82,7 @@ impl Show {
         self.setup.task.spec().family
     }
 
-    /// At least `count` pictures: the scripts of the task, more and less noisy, and chance take turns.
+    /// At least `count` pictures: the scripts of the task, more and less noisy, and chance take turns, its actions held or not.
     ///
     /// # Errors
     /// When the batch cannot be built or stepped, or the device stops drawing.
@@ -91,6 +93,7 @@ impl Show {
             .flat_map(|script| [0.05, 0.35].map(|noise| Actor::NoisyScript { script: *script, noise }))
             .collect();
         actors.push(Actor::Random);
+        actors.extend(HELD.map(Actor::Held));
         let (share, camera) = (count.div_ceil(actors.len()), task.camera());
         let mut shown = Shown::default();
         for (turn, actor) in actors.iter().enumerate() {

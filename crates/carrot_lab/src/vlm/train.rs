@@ -19,8 +19,10 @@ use crate::error::LabError;
 pub struct VlmPlan {
     /// Steps of the optimiser.
     pub steps: usize,
-    /// Pictures of each task to learn from.
+    /// Pictures of each task that are learned from at a time.
     pub pictures: usize,
+    /// How often new pictures, of other episodes, take their place.
+    pub rounds: usize,
     /// Pictures of each task, of other episodes, to test with.
     pub held_out: usize,
     /// Pictures in a step.
@@ -36,24 +38,23 @@ pub struct VlmPlan {
 impl Default for VlmPlan {
     fn default() -> Self {
         let size = SmallVlm { image: 64, channels: 32, width: 192, context: 16 };
-        Self { steps: 4_000, pictures: 2_000, held_out: 200, batch: 128, size, learning_rate: 5e-4, seed: 1 }
+        Self { steps: 4_000, pictures: 2_000, rounds: 8, held_out: 200, batch: 128, size, learning_rate: 5e-4, seed: 1 }
     }
 }
 
 /// What training tells while it goes on.
 #[derive(Debug, Clone, Copy)]
-pub enum VlmProgress<'a> {
-    /// Pictures of a task were drawn.
-    Drawn(&'a str, usize),
+pub enum VlmProgress {
+    /// Pictures of all tasks were drawn: the round, and how many.
+    Drawn(usize, usize),
     /// Steps done, and the mean loss since the last word.
     Step(usize, f64),
 }
 
-/// All pictures of one task.
+/// Pictures of one task.
 struct Album {
     show: Show,
     taught: Shown,
-    held_out: Shown,
 }
 
 /// Draws pictures of every task that the captions are about, teaches a fresh model, writes it to `folder`, and gives
@@ -66,37 +67,47 @@ pub fn train_vlm(
     plan: &VlmPlan,
     folder: &Path,
     device: Device,
-    on: &mut dyn FnMut(VlmProgress<'_>),
+    on: &mut dyn FnMut(VlmProgress),
 ) -> Result<Vec<TaskSkill>, LabError> {
     let mut renderer = Renderer::new(RenderConfig { size: plan.size.image as u32, samples: 4 })?;
     let mut albums = Vec::new();
-    for (index, task) in captions.tasks().into_iter().enumerate() {
-        let show = Show::new(captions, task)?;
-        let seed = plan.seed.wrapping_mul(1_000_003) + 1_000 * index as u64;
-        let taught = show.shoot(&mut renderer, plan.pictures, seed)?;
-        let held_out = show.shoot(&mut renderer, plan.held_out, seed + 500)?;
-        on(VlmProgress::Drawn(task, taught.labels.len()));
-        albums.push(Album { show, taught, held_out });
+    for task in captions.tasks() {
+        albums.push(Album { show: Show::new(captions, task)?, taught: Shown::default() });
     }
+    // Every round has episodes of its own, and so have the pictures to test with.
+    let seed = |album: usize, round: usize| {
+        plan.seed.wrapping_mul(1_000_003) + 1_000 * album as u64 + 100_000 * round as u64
+    };
     let texts: Vec<&str> =
         captions.0.iter().flat_map(|c| c.say.iter().chain(&c.ask)).map(String::as_str).collect();
     let mut trainer = VlmTrainer::new(plan.size, &texts, plan.seed, device)?;
-    let sampler = Sampler::new(captions, &albums);
+    let rounds = plan.rounds.clamp(1, plan.steps.max(1));
     let (mut sum, mut count) = (0.0, 0);
-    for step in 0..plan.steps {
-        let batch = sampler.batch(plan, step);
-        let rate = plan.learning_rate * schedule(step, plan.steps);
-        let shape = [plan.size.image; 2];
-        sum += trainer.step((&batch.pictures, shape), &batch.texts, &batch.degrees, rate)?;
-        count += 1;
-        if count == 100 || step + 1 == plan.steps {
-            on(VlmProgress::Step(step + 1, sum / f64::from(count)));
-            (sum, count) = (0.0, 0);
+    for round in 0..rounds {
+        for (index, album) in albums.iter_mut().enumerate() {
+            album.taught = album.show.shoot(&mut renderer, plan.pictures, seed(index, round))?;
+        }
+        on(VlmProgress::Drawn(round + 1, albums.iter().map(|album| album.taught.labels.len()).sum()));
+        let sampler = Sampler::new(captions, &albums);
+        for step in plan.steps * round / rounds..plan.steps * (round + 1) / rounds {
+            let batch = sampler.batch(plan, step);
+            let rate = plan.learning_rate * schedule(step, plan.steps);
+            let shape = [plan.size.image; 2];
+            sum += trainer.step((&batch.pictures, shape), &batch.texts, &batch.degrees, rate)?;
+            count += 1;
+            if count == 100 || step + 1 == plan.steps {
+                on(VlmProgress::Step(step + 1, sum / f64::from(count)));
+                (sum, count) = (0.0, 0);
+            }
         }
     }
     trainer.save(folder)?;
     let model = Vlm::open(folder, device)?;
-    albums.iter().map(|album| skill(&model, captions, &album.show, &album.held_out)).collect()
+    let test = |(index, album): (usize, &Album)| {
+        let held_out = album.show.shoot(&mut renderer, plan.held_out, seed(index, rounds))?;
+        skill(&model, captions, &album.show, &held_out)
+    };
+    albums.iter().enumerate().map(test).collect()
 }
 
 /// Share of the highest learning rate.

@@ -1,6 +1,6 @@
 //! `carrot bench pictures`: which tasks are drawn, and how large.
 
-use carrot_lab::bench::pictures::measure_pictures;
+use carrot_lab::bench::pictures::{RenderConfig, measure_pictures};
 use carrot_lab::bench::table::Table;
 use clap::Args;
 
@@ -21,6 +21,9 @@ pub(crate) struct Pictures {
     /// Side of a picture in pixels; may be given several times; 64 and 224 without it
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=1024))]
     size: Vec<u32>,
+    /// Samples per pixel of Carrot's pictures: four have smooth edges
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = samples)]
+    samples: u32,
     #[command(flatten)]
     turns: Turns,
     #[command(flatten)]
@@ -40,9 +43,17 @@ impl Pictures {
         let mut found = Vec::new();
         for task in &tasks {
             for &size in &sizes {
-                found.push(measure_pictures(task, size, peers.as_ref(), &plan, &mut note)?);
+                found.push(measure_pictures(task, RenderConfig { size, samples: self.samples }, peers.as_ref(), &plan, &mut note)?);
             }
         }
         self.company.answer(output, &found, &Table::of_pictures(&found))
+    }
+}
+
+fn samples(text: &str) -> Result<u32, String> {
+    match text {
+        "1" => Ok(1),
+        "4" => Ok(4),
+        _ => Err("1 or 4 samples can be drawn".into()),
     }
 }
