@@ -93,8 +93,9 @@ pub fn turn([x, y, z, w]: [f32; 4], v: [f32; 3]) -> [f32; 3] {
 /// Deeper than 1 makes colours richer: tasks choose theirs for small pictures in flat light.
 const DEPTH: f32 = 1.5;
 
-/// Everything that a frame shows.
+/// Everything that a frame shows, seen from the drawing's focus.
 pub fn solids(drawing: &Drawing) -> Vec<Solid> {
+    let focus = drawing.focus.unwrap_or_default();
     let tiles = drawing.tiles.iter().flat_map(tiles::solids);
     let bodies = drawing.bodies.iter().map(|body| Solid {
         name: body.name.clone(),
@@ -105,7 +106,7 @@ pub fn solids(drawing: &Drawing) -> Vec<Solid> {
             Shape::Cylinder(radius, half) => Form::Cylinder(*radius, *half),
             Shape::Line(points, width) => Form::Line(points.clone(), *width),
         },
-        position: body.position,
+        position: std::array::from_fn(|axis| body.position[axis] - focus[axis]),
         rotation: body.rotation,
         color: std::array::from_fn(|i| if i < 3 { body.color[i].powf(DEPTH) } else { body.color[i] }),
         glows: false,

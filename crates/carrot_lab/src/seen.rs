@@ -69,7 +69,12 @@ impl Task for Seen {
     fn painter(&self) -> Result<Option<Box<dyn Painter>>, SimError> {
         let config = RenderConfig { size: self.pixels.side as u32, samples: 4 };
         let renderer = Renderer::new(config).map_err(|error| SimError::Painter(error.to_string()))?;
-        Ok(Some(Box::new(Easel { renderer, camera: self.inner.camera(), pixels: self.pixels, pictures: Pictures::default() })))
+        Ok(Some(Box::new(Easel {
+            renderer,
+            camera: self.inner.camera(),
+            pixels: self.pixels,
+            pictures: Pictures::default(),
+        })))
     }
 
     fn goal(&self) -> Option<GoalSpec> {

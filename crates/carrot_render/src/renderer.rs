@@ -159,7 +159,7 @@ impl Renderer {
 
 /// From where a view is seen: tiles from straight above.
 fn camera(view: &View<'_>) -> Camera {
-    view.drawing.tiles.as_ref().map_or(*view.camera, |tiles| {
+    view.drawing.tiles.as_ref().map_or(view.camera.at(view.drawing), |tiles| {
         let (width, height) = (tiles.width as f32, tiles.height as f32);
         Camera::above([0.5 * (width - 1.0), -0.5 * (height - 1.0), 0.0], width.max(height))
     })

@@ -89,6 +89,13 @@ impl Camera {
         Self { eye: [x, y, z + 2.0 * height], target, height: Some(height) }
     }
 
+    /// The camera at a drawing's focus.
+    pub fn at(self, drawing: &Drawing) -> Self {
+        let focus = drawing.focus.unwrap_or_default();
+        let moved = |point: [f32; 3]| std::array::from_fn(|axis| point[axis] + focus[axis]);
+        Self { eye: moved(self.eye), target: moved(self.target), ..self }
+    }
+
     /// Sees the middle of a table and what a hand does there.
     pub const TABLE: Self = Self { eye: [0.62, -0.5, 0.6], target: [0.07, 0.04, 0.09], height: None };
 }
@@ -111,6 +118,9 @@ pub struct Drawing {
     pub tiles: Option<Tiles>,
     /// Where bodies touch, for tasks with contacts.
     pub contacts: Vec<Contact>,
+    /// What the camera goes along with, in metres: its eye and target are as far from there as it says. One without it
+    /// stands still.
+    pub focus: Option<[f32; 3]>,
 }
 
 impl Drawing {

@@ -51,7 +51,7 @@ pub(super) struct Drawn {
     followed: Option<Vec3>,
     /// Where bodies of the chosen env touch.
     contacts: Vec<Contact>,
-    /// Where the chosen env stands, in Carrot's axes.
+    /// Where the chosen env's origin is, in Carrot's axes.
     chosen_offset: [f32; 3],
     /// Whether the camera shall go home once the world's rectangle is known.
     wants_home: bool,
@@ -60,7 +60,7 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
-    /// Where the chosen env stands in the wall, in Carrot's axes.
+    /// Where the chosen env's origin is, in Carrot's axes.
     pub(super) fn offset(&self) -> Option<[f32; 3]> {
         self.followed.filter(|_| !self.envs.is_empty()).map(|_| self.chosen_offset)
     }
@@ -179,7 +179,8 @@ fn draw(
         }
         if frame.env as usize == chosen {
             let at = followed(&solids);
-            drawn.chosen_offset = offset;
+            let focus = frame.drawing.focus.unwrap_or_default();
+            drawn.chosen_offset = std::array::from_fn(|axis| offset[axis] - focus[axis]);
             drawn.contacts.clone_from(&frame.drawing.contacts);
             drawn.followed = Some(to_bevy(std::array::from_fn(|axis| at[axis] + offset[axis])));
         }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bevy::prelude::*;
 
+use super::camera::to_bevy;
 use super::draw::Drawn;
 use crate::desk::Desk;
 
@@ -13,7 +14,7 @@ const STEPS: usize = 240;
 const COLORS: [Vec3; 3] =
     [Vec3::new(0.86, 0.13, 0.10), Vec3::new(0.55, 0.57, 0.60), Vec3::new(0.10, 0.66, 0.28)];
 
-/// Where the chosen row was, and what it was paid there.
+/// Where the chosen row was, from its origin, and what it was paid there.
 #[derive(Default)]
 pub(super) struct Trail {
     points: VecDeque<(Vec3, f32)>,
@@ -27,10 +28,11 @@ pub(super) fn draw_trail(
     drawn: Res<Drawn>,
     mut trail: Local<Trail>,
 ) {
-    let (Some(session), Some(at)) = (&desk.session, drawn.followed()) else {
+    let (Some(session), Some(at), Some(origin)) = (&desk.session, drawn.followed(), drawn.offset()) else {
         trail.points.clear();
         return;
     };
+    let origin = to_bevy(origin);
     let Some(record) = session.record() else { return };
     let env = session.env();
     let (tick, episode) = (session.tick(), record.episode[env]);
@@ -42,12 +44,12 @@ pub(super) fn draw_trail(
             trail.points.clear();
         }
         trail.at = now;
-        trail.points.push_back((at, record.total(0, env)));
+        trail.points.push_back((at - origin, record.total(0, env)));
         let surplus = trail.points.len().saturating_sub(STEPS);
         trail.points.drain(..surplus);
     }
     let most = trail.points.iter().fold(1e-6_f32, |most, (_, reward)| most.max(reward.abs()));
-    let line = trail.points.iter().map(|&(point, reward)| (point, color(reward / most)));
+    let line = trail.points.iter().map(|&(point, reward)| (point + origin, color(reward / most)));
     gizmos.linestrip_gradient(line);
 }
 

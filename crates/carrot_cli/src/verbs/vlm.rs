@@ -81,7 +81,9 @@ impl Train {
         let plan = VlmPlan { steps, pictures, rounds, size, seed, ..plan };
         let skills =
             train_vlm(&captions, &plan, &self.out, self.device.into(), &mut |progress| match progress {
-                VlmProgress::Drawn(round, pictures) => output.note(&format!("round {round}: {pictures} pictures")),
+                VlmProgress::Drawn(round, pictures) => {
+                    output.note(&format!("round {round}: {pictures} pictures"))
+                }
                 VlmProgress::Step(step, loss) => {
                     output.note(&format!("step {step} of {}: loss {loss:.4}", plan.steps))
                 }

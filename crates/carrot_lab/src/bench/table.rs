@@ -77,7 +77,9 @@ impl Table {
         let mut rows = Vec::new();
         for PictureRates { task, size, samples, adapter, own, peers } in found {
             let start = |who: String| vec![task.clone(), size.to_string(), who];
-            rows.push([start(format!("Carrot ({adapter}, samples: {samples})")), rate_cells(own).into()].concat());
+            rows.push(
+                [start(format!("Carrot ({adapter}, samples: {samples})")), rate_cells(own).into()].concat(),
+            );
             for peer in peers {
                 let mut row = start(with_versions(&peer.peer, &peer.versions));
                 match &peer.outcome {

@@ -38,7 +38,16 @@ pub struct VlmPlan {
 impl Default for VlmPlan {
     fn default() -> Self {
         let size = SmallVlm { image: 64, channels: 32, width: 192, context: 16 };
-        Self { steps: 4_000, pictures: 2_000, rounds: 8, held_out: 200, batch: 128, size, learning_rate: 5e-4, seed: 1 }
+        Self {
+            steps: 4_000,
+            pictures: 2_000,
+            rounds: 8,
+            held_out: 200,
+            batch: 128,
+            size,
+            learning_rate: 5e-4,
+            seed: 1,
+        }
     }
 }
 

@@ -115,14 +115,8 @@ fn every_task_draws_something_that_moves() {
 fn a_board_of_tiles_looks_as_if_it_were_drawn_at_once() {
     let task = carrot_tasks::build_task("DoorKey-8x8").unwrap();
     let camera = task.camera();
-    let config = VecEnvConfig {
-        num_envs: 16,
-        num_steps: 1,
-        shards: 1,
-        seed: 4,
-        keep_signals: false,
-        autoreset: true,
-    };
+    let config =
+        VecEnvConfig { num_envs: 16, num_steps: 1, shards: 1, seed: 4, keep_signals: false, autoreset: true };
     let mut env = VecEnv::new(task, config, &|_| {}).unwrap();
     let boards: Vec<_> = (0..16).map(|row| env.frame(row).unwrap()).collect();
     // A body somewhere else makes a scene of a board.

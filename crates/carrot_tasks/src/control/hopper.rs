@@ -257,7 +257,7 @@ impl Task for Hopper {
     }
 
     fn camera(&self) -> Camera {
-        Camera::beside([2.5, 0.0, 1.4], 7.0)
+        Camera::beside([0.0, 0.0, 0.7], 2.4)
     }
 
     fn build(&self, app: &mut App) {
@@ -328,7 +328,7 @@ fn draw(world: &World, row: usize) -> Drawing {
         let stripe = carrot_sim::Shape::Cuboid([0.01, 0.5, 0.001]);
         Body::at(&format!("mark_{mark}"), stripe, at, [0.9, 0.9, 0.9, 1.0])
     }));
-    Drawing { contacts: draw_contacts(physics), ..Drawing::of(bodies) }
+    Drawing { contacts: draw_contacts(physics), focus: Some([x, 0.0, 0.0]), ..Drawing::of(bodies) }
 }
 
 #[cfg(test)]

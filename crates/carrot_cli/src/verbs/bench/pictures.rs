@@ -43,7 +43,13 @@ impl Pictures {
         let mut found = Vec::new();
         for task in &tasks {
             for &size in &sizes {
-                found.push(measure_pictures(task, RenderConfig { size, samples: self.samples }, peers.as_ref(), &plan, &mut note)?);
+                found.push(measure_pictures(
+                    task,
+                    RenderConfig { size, samples: self.samples },
+                    peers.as_ref(),
+                    &plan,
+                    &mut note,
+                )?);
             }
         }
         self.company.answer(output, &found, &Table::of_pictures(&found))
