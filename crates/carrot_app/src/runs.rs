@@ -83,7 +83,7 @@ pub struct Curve {
     pub high: Vec<f64>,
 }
 
-/// One curve per reward: the mean over seeds, between the lowest and the highest.
+/// Curves of every reward: the mean over seeds, between the lowest and the highest.
 pub fn curves(runs: &[FoundRun], tag: &str) -> Vec<Curve> {
     let mut groups = BTreeMap::<String, Vec<Vec<(f64, f64)>>>::new();
     for run in runs {
@@ -95,24 +95,34 @@ pub fn curves(runs: &[FoundRun], tag: &str) -> Vec<Curve> {
             groups.entry(format!("{} {}", run.meta.algo, run.reward())).or_default().push(points);
         }
     }
-    groups.into_iter().map(|(name, seeds)| bundle(&name, &seeds)).collect()
+    groups.into_iter().flat_map(|(name, seeds)| bundle(&name, &seeds)).collect()
 }
 
-fn bundle(name: &str, seeds: &[Vec<(f64, f64)>]) -> Curve {
-    let name = if seeds.len() == 1 { name.to_string() } else { format!("{name}, {} seeds", seeds.len()) };
-    let mut curve = Curve { name, ..Curve::default() };
+/// A curve for every number of seeds that go on: where one ends, the mean is another one's.
+fn bundle(name: &str, seeds: &[Vec<(f64, f64)>]) -> Vec<Curve> {
+    let mut curves = Vec::<Curve>::new();
     let longest = seeds.iter().max_by_key(|points| points.len()).map_or(&[][..], Vec::as_slice);
+    let mut going = 0;
     for &(step, _) in longest {
         let values: Vec<f64> = seeds.iter().filter_map(|points| value_at(points, step)).collect();
-        if values.is_empty() {
-            continue;
+        if values.len() != going {
+            going = values.len();
+            let name = match (going, seeds.len()) {
+                (1, 1) => name.to_string(),
+                (going, all) if going == all => format!("{name}, {all} seeds"),
+                (going, all) => format!("{name}, {going} of {all} seeds"),
+            };
+            curves.push(Curve { name, ..Curve::default() });
         }
+        let Some(curve) = curves.last_mut() else { continue };
         curve.steps.push(step);
         curve.mean.push(values.iter().sum::<f64>() / values.len() as f64);
         curve.low.push(values.iter().copied().fold(f64::INFINITY, f64::min));
         curve.high.push(values.iter().copied().fold(f64::NEG_INFINITY, f64::max));
     }
-    curve
+    // A single point makes no line.
+    curves.retain(|curve| curve.steps.len() > 1);
+    curves
 }
 
 /// A curve's value at a step, between its points; none beyond them.
@@ -155,6 +165,15 @@ mod tests {
         assert_eq!(curves[0].mean, [1.0, 2.0, 3.0]);
         assert_eq!((curves[0].low[1], curves[0].high[1]), (1.0, 3.0));
         assert_eq!(curves[1].name, "ppo b");
+    }
+
+    #[test]
+    fn where_a_seed_ends_another_curve_begins() {
+        let runs = [run("a", &[(0, 0.0), (10, 1.0)]), run("a", &[(0, 2.0), (10, 3.0), (20, 4.0), (30, 5.0)])];
+        let curves = curves(&runs, "score");
+        let names: Vec<&str> = curves.iter().map(|curve| curve.name.as_str()).collect();
+        assert_eq!(names, ["ppo a, 2 seeds", "ppo a, 1 of 2 seeds"]);
+        assert_eq!((&curves[0].mean[..], &curves[1].mean[..]), (&[1.0, 2.0][..], &[4.0, 5.0][..]));
     }
 
     #[test]

@@ -85,9 +85,10 @@ pub fn show(ui: &mut Ui, view: &WordsView, actions: &mut Vec<Action>) {
     });
 }
 
-/// The picture that the model sees, and its answer below.
+/// The picture that the model sees, its answer below, and the truth below that.
 fn picture(ui: &mut Ui, view: &WordsView, height: f32) {
-    let side = (height - 18.0).max(32.0);
+    let line = ui.text_style_height(&egui::TextStyle::Body) + ui.spacing().item_spacing.y;
+    let side = (height - 2.0 * line).max(32.0);
     ui.allocate_ui(vec2(side, height), |ui| {
         ui.set_width(side);
         ui.vertical(|ui| match &view.sight {
@@ -104,7 +105,9 @@ fn picture(ui: &mut Ui, view: &WordsView, height: f32) {
                 });
                 let image = ui.image(SizedTexture::new(texture.id(), vec2(side, side)));
                 named(image, "What the model sees").on_hover_text("The shown step, as the model sees it");
-                ui.label(format!("says {}, score {}", number(sight.answer), number(sight.score)));
+                for (name, value) in [("says", sight.answer), ("score", sight.score)] {
+                    ui.add(Label::new(format!("{name} {}", number(value))).extend());
+                }
             }
             Some(Err(why)) => {
                 ui.add(Label::new(RichText::new(why).color(BAD)).wrap());
