@@ -1,5 +1,5 @@
 //! What a person waits for at the window's desk: a kept step to be shown, and a weight to hold.
-//! `cargo bench -p carrot_app`.
+//! `cargo bench -p carrot_app`; as a test it looks at one scene for a moment.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -11,24 +11,29 @@ use std::time::Instant;
 
 use carrot_app::session::history::KEPT_STEPS;
 use carrot_app::session::{Driver, RewardEdit, Session};
+use carrot_lab::ModelFiles;
 
-/// Steps that are looked at, spread over all that are kept.
-const SEEKS: u64 = 200;
+/// Scenes, steps that are kept, and those of them that are looked at.
+type Plan = (&'static [&'static str], usize, u64);
+const FULL: Plan = (&["cart_pole", "door_key_8x8", "pick_place"], KEPT_STEPS, 200);
+const SHORT: Plan = (&["cart_pole"], 300, 5);
 
 fn main() {
+    let is_measured = std::env::args().any(|argument| argument == "--bench");
+    let (scenes, steps, seeks) = if is_measured { FULL } else { SHORT };
     println!(
         "{:>14} {:>6} {:>28} {:>28} {:>16}",
         "scene", "MiB", "one env: median, worst ms", "16 envs: median, worst ms", "weight, ms"
     );
-    for scene in ["cart_pole", "door_key_8x8", "pick_place"] {
+    for scene in scenes {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenes");
         let mut session =
             Session::open_file(&folder.join(scene).with_extension("ron"), &ModelFiles::new()).unwrap();
         session.set_driver(Driver::Random);
-        (0..KEPT_STEPS).for_each(|_| session.step().unwrap());
+        (0..steps).for_each(|_| session.step().unwrap());
         let [one, wall] = [1, 16].map(|wall| {
             session.set_wall(wall);
-            seek_all_over(&mut session)
+            seek_all_over(&mut session, seeks)
         });
         session.set_wall(16);
         session.go_live();
@@ -49,7 +54,7 @@ fn main() {
 }
 
 /// Median and worst of many jumps to and fro, frame and account of the step included.
-fn seek_all_over(session: &mut Session) -> (f64, f64) {
+fn seek_all_over(session: &mut Session, seeks: u64) -> (f64, f64) {
     let (first, last) = (session.history().first(), session.history().last());
     let jump = |i: u64| {
         // A step that shares no factor with the span visits all of it in disorder.
@@ -59,7 +64,7 @@ fn seek_all_over(session: &mut Session) -> (f64, f64) {
         session.account(0);
         millis(start)
     };
-    let mut times: Vec<f64> = (0..SEEKS).map(jump).collect();
+    let mut times: Vec<f64> = (0..seeks).map(jump).collect();
     times.sort_by(f64::total_cmp);
     (times[times.len() / 2], times[times.len() - 1])
 }

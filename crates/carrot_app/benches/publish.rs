@@ -1,5 +1,5 @@
 //! What it costs a batch of 1,024 rows to publish the frames of 16 of them, as a share of a training's CPU time.
-//! `cargo bench -p carrot_app --bench publish`.
+//! `cargo bench -p carrot_app --bench publish`; as a test it takes one turn on one scene.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -15,6 +15,7 @@ use carrot_reward::Revision;
 use carrot_scene::Source;
 use carrot_sim::{VecEnv, VecEnvConfig, random_action};
 
+const SCENES: &[&str] = &["cart_pole", "door_key_8x8", "reach"];
 /// Rows of the batch, rows that are watched, steps of a rollout.
 const ROWS: usize = 1_024;
 const WATCHED: usize = 16;
@@ -24,11 +25,13 @@ const TURNS: usize = 5;
 const ROLLOUTS: usize = 20;
 
 fn main() {
+    let is_measured = std::env::args().any(|argument| argument == "--bench");
+    let (scenes, turns) = if is_measured { (SCENES, TURNS) } else { (&SCENES[..1], 1) };
     println!(
         "{:>14} {:>16} {:>18} {:>18} {:>8}",
         "scene", "update, CPU ms", "rollout, watched", "not watched", "share"
     );
-    for scene in ["cart_pole", "door_key_8x8", "reach"] {
+    for scene in scenes {
         let file =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenes").join(scene).with_extension("ron");
         let overrides =
@@ -49,7 +52,7 @@ fn main() {
         });
         let mut trainer = Trainer::new(setup.clone(), Device::Cpu).unwrap();
         let mut times: [Vec<f64>; 3] = Default::default();
-        for _ in 0..TURNS {
+        for _ in 0..turns {
             let [watched, alone] = &mut envs;
             times[0].push(cpu_millis(|| drop(trainer.update().unwrap())));
             times[1].push(cpu_millis(|| (0..ROLLOUTS).for_each(|_| publish(watched, &setup))));

@@ -48,6 +48,8 @@ pub enum Draw {
     Annotator,
     /// The order in which a network sees pairs.
     Order,
+    /// How often a member of an ensemble has an answer.
+    Bootstrap,
 }
 
 /// Draws for a purpose, by two counters.

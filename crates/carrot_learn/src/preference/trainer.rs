@@ -3,7 +3,7 @@
 //! # Source
 //! Christiano et al., "Deep reinforcement learning from human preferences" (2017), section 2.2: an ensemble of small
 //! networks whose summed reward explains the answers. What differs: rewards are bounded by tanh as in PEBBLE (Lee et al.
-//! 2021) instead of normalised afterwards. Members may be Gaussians, as in PEARL (Liu et al. 2023): their variances add up
+//! 2021) instead of normalised afterwards, and members have all answers unless `bootstrap` draws theirs. Members may be Gaussians, as in PEARL (Liu et al. 2023): their variances add up
 //! over a pair's steps and flatten its choice, by MacKay, "The evidence framework applied to classification networks"
 //! (1992), equation 10, where PEARL draws samples.
 
@@ -50,6 +50,9 @@ settings! {
         ties: f64 = 0.0, range::WEIGHT;
         /// Whether each member also says how sure it is of a step: a mean and a deviation, both by likelihood.
         gaussian: bool = false;
+        /// Whether each member has answers of its own, drawn with replacement from all: members then disagree about what a
+        /// few answers say, and not all of them believe a wrong one.
+        bootstrap: bool = false;
         /// Share of answers that are taken to be blind, so that one mistake cannot pull without end.
         blind: f64 = 0.0, 0.0..=0.99;
     }
@@ -152,9 +155,9 @@ impl RewardTrainer {
             loss = 0.0;
             for start in (0..answers.len()).step_by(batch_size) {
                 let mut gradient = vec![0.0; self.weights.params.len()];
-                for (member, order) in self.members.iter().zip(&orders) {
+                for (m, order) in orders.iter().enumerate() {
                     let batch = &order[start..(start + batch_size).min(order.len())];
-                    loss += self.pull(member, &table, answers, batch, &mut gradient)?;
+                    loss += self.pull(m, &table, answers, batch, &mut gradient)?;
                 }
                 let norm = gradient.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
                 let pull = View::f32(&gradient, &[gradient.len() as i64])?.copied(tch::Device::Cpu)?;
@@ -169,12 +172,13 @@ impl RewardTrainer {
     /// Adds a mini-batch's gradient of one member; gives the sum of its losses.
     fn pull(
         &self,
-        member: &Dense,
+        m: usize,
         table: &Table,
         answers: &[(&Pair, Answer)],
         batch: &[usize],
         gradient: &mut [f32],
     ) -> Result<f64, LearnError> {
+        let (member, bootstrap) = (&self.members[m], self.config.bootstrap);
         let choice = ChoiceModel { ties: self.config.ties, blind: self.config.blind };
         let params = self.weights.params.floats()?;
         let rows: Vec<usize> = batch.iter().flat_map(|&pair| table.rows(pair)).collect();
@@ -192,6 +196,8 @@ impl RewardTrainer {
             let variance: f64 = paid[row..end].iter().map(|x| f64::from(x.1) * f64::from(x.1)).sum();
             let flat = (1.0 + FLATTENING * variance).sqrt();
             let (own, by_margin) = choice.loss(margin / flat, answers[pair].1);
+            let times = if bootstrap { times(self.seed, m, answers[pair].0.id) } else { 1.0 };
+            let (own, by_margin) = (times * own, times * by_margin);
             loss += own;
             let pull = (by_margin / flat / batch.len() as f64) as f32;
             let by_variance = -0.5 * FLATTENING * by_margin * margin / (flat * flat * flat);
@@ -260,6 +266,21 @@ impl RewardTrainer {
     }
 }
 
+/// How often a member has an answer where as many are drawn with replacement as there are: Poisson with mean 1. It
+/// keeps its share when others come in.
+fn times(seed: u64, member: usize, pair: u64) -> f64 {
+    let mut rng = draws(Draw::Bootstrap, seed ^ pair.rotate_left(32), member as u32, pair as u32);
+    let mut left = f64::from(rng.uniform(0.0, 1.0));
+    let mut chance = libm::exp(-1.0);
+    let mut times = 0.0;
+    while left > chance && times < 8.0 {
+        left -= chance;
+        times += 1.0;
+        chance /= times;
+    }
+    times
+}
+
 /// All segments of all answers as one table of standardised rows.
 struct Table {
     features: Vec<f32>,
@@ -297,5 +318,23 @@ impl Table {
 
     fn steps(&self, pair: usize) -> [usize; 2] {
         self.steps[pair]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drawing_with_replacement_has_a_mean_of_one_and_differs_between_members() {
+        let of = |member| (0..4_000).map(|pair| times(5, member, pair)).collect::<Vec<f64>>();
+        let (first, second) = (of(0), of(1));
+        let mean = first.iter().sum::<f64>() / 4_000.0;
+        assert!((mean - 1.0).abs() < 0.05, "{mean}");
+        let none = first.iter().filter(|times| **times == 0.0).count();
+        assert!((1_370..1_570).contains(&none), "a share of 1/e has none: {none}");
+        let same = first.iter().zip(&second).filter(|(a, b)| a == b).count();
+        // Two independent draws are equal with a chance of 0.31.
+        assert!((1_100..1_400).contains(&same), "{same}");
     }
 }

@@ -89,7 +89,7 @@ pub fn table(variants: &[Variant], found: &[GoldResult]) -> Table {
         "seeds".into(),
         "score (truth)".into(),
         "true return".into(),
-        format!("more truth than {first} in"),
+        format!("more true return than {first} in"),
         "parted in".into(),
     ];
     let mut tasks: Vec<&str> = found.iter().map(|result| result.task).collect();
@@ -99,10 +99,10 @@ pub fn table(variants: &[Variant], found: &[GoldResult]) -> Table {
             found.iter().filter(|result| result.task == task && result.variant == variant).collect();
         let single = |seed: u64| {
             let same = |r: &&GoldResult| r.task == task && r.variant == first && r.seed == seed;
-            found.iter().find(same).map(|r| r.agent.mean_score)
+            found.iter().find(same).map(|r| r.agent.mean_return)
         };
         let better =
-            own.iter().filter(|r| single(r.seed).is_some_and(|one| r.agent.mean_score > one)).count();
+            own.iter().filter(|r| single(r.seed).is_some_and(|one| r.agent.mean_return > one)).count();
         let parted = own.iter().filter(|r| r.parted.is_some()).count();
         vec![
             task.into(),

@@ -55,7 +55,7 @@ pub fn measure(
     let judge = read_judge(case, overrides, seed)?;
     let inputs = TASKS.iter().find(|(task, _)| *task == case.task).map_or("[]", |(_, inputs)| inputs);
     let imitation = format!(
-        "imitation=(model: \"alike\", inputs: {inputs}, demonstrations: Script(episodes: 10), network: (penalty: {penalty:?}))"
+        "imitation=(model: \"alike\", inputs: {inputs}, demonstrations: Script(episodes: 10), network: (penalty: {penalty:?}, learning_rate: 3e-3))"
     );
     let reward = r#"reward=[(name: "alike", kind: Model(name: "alike"))]"#;
     let setup = read(case, overrides, seed, &["preferences=None", reward, &imitation])?;
