@@ -129,6 +129,11 @@ impl LearnedReward for Decomposition {
         self.published.publish(&self.spec.model, net).map(Some)
     }
 
+    fn warning(&self) -> Option<String> {
+        let refused = self.report.filter(|report| !report.kept);
+        refused.map(|_| self.published.taken_back(&self.spec.model, "a rollout"))
+    }
+
     fn scalars(&self) -> Vec<(String, f64)> {
         let Some(report) = self.report else { return Vec::new() };
         let kept = f64::from(u8::from(report.kept));

@@ -31,6 +31,11 @@ pub(crate) trait LearnedReward: Send {
         ledger: &Ledger,
     ) -> Result<Option<PublishedVersion>, LabError>;
 
+    /// What was wrong with the last rollout's fit, if it was taken back.
+    fn warning(&self) -> Option<String> {
+        None
+    }
+
     /// The discount of its group from the next update on, if it is scheduled.
     fn discount(&self) -> Option<f32> {
         None
@@ -66,6 +71,17 @@ impl LastNet {
             Some(net) => Published::only(net.clone()),
             None => Published::nothing(inputs.to_vec()),
         }
+    }
+
+    /// What is said of a fit that was taken back: `after` tells what it was a fit to.
+    pub(crate) fn taken_back(&self, model: &str, after: &str) -> String {
+        let rewards = match &self.0 {
+            Some(net) => format!("version {} keeps rewarding", net.version()),
+            None => "nothing is published yet".into(),
+        };
+        format!(
+            "the reward network `{model}` came to numbers that are not finite after {after}; the fit was taken back, {rewards}"
+        )
     }
 
     /// Adds it to the parts of a checkpoint.

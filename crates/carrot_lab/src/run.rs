@@ -286,8 +286,8 @@ impl Run {
         }
         if let (Some(store), Some(news)) = (&mut self.preferences, &report.preferences) {
             store.write(news)?;
-            self.warnings.extend(news.warning.clone().map(RunWarning::RewardNetwork));
         }
+        self.warnings.extend(report.warnings.iter().cloned().map(RunWarning::RewardNetwork));
         for published in &report.published {
             write_version(self.folder.paths().root(), published)?;
         }

@@ -67,6 +67,8 @@ pub struct UpdateReport {
     pub preferences: Option<News>,
     /// Versions of learned rewards that pay from the next rollout on.
     pub published: Vec<PublishedVersion>,
+    /// Fits of learned rewards that were taken back, and why.
+    pub warnings: Vec<String>,
 }
 
 impl Trainer {
@@ -260,6 +262,8 @@ impl Trainer {
         for own in &mut self.learned {
             published.extend(own.after_rollout(rollout, &self.ledger)?);
         }
+        let refused = news.iter().filter_map(|news| news.warning.clone());
+        let warnings = refused.chain(self.learned.iter().filter_map(|own| own.warning())).collect();
         self.state.env_steps += (rollout.filled * rollout.num_envs) as u64;
         self.state.update += 1;
         let spec = self.setup.task.spec();
@@ -298,7 +302,15 @@ impl Trainer {
         }
         self.state.revision = next;
         let metrics = MetricsRow { env_steps: self.state.env_steps, update: self.state.update, values };
-        Ok(UpdateReport { metrics, revision: revised, episodes, faults, preferences: news, published })
+        Ok(UpdateReport {
+            metrics,
+            revision: revised,
+            episodes,
+            faults,
+            preferences: news,
+            published,
+            warnings,
+        })
     }
 
     /// Fills a rollout with the policy's steps.

@@ -209,6 +209,11 @@ impl LearnedReward for Imitation {
         self.published.publish(&self.spec.model, net).map(Some)
     }
 
+    fn warning(&self) -> Option<String> {
+        let refused = self.report.filter(|report| !report.kept);
+        refused.map(|_| self.published.taken_back(&self.spec.model, "a rollout"))
+    }
+
     fn scalars(&self) -> Vec<(String, f64)> {
         let Some(report) = self.report else { return Vec::new() };
         let kept = f64::from(u8::from(report.kept));
@@ -227,5 +232,52 @@ impl LearnedReward for Imitation {
         self.trainer.load(parts)?;
         self.published = LastNet::load(parts)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_fit_that_was_taken_back_is_named_with_what_keeps_rewarding() {
+        let network = AdversaryConfig::default();
+        let inputs = Inputs { names: vec!["x".into()], columns: vec![0], ranges: vec![(0.0, 1.0)] };
+        let reward = AdversaryReward::default();
+        let trainer = AdversaryTrainer::new(
+            network.clone(),
+            inputs.names.clone(),
+            &inputs.ranges,
+            &[0.1, 0.2],
+            reward,
+            1,
+        );
+        let spec = ImitationSpec {
+            model: "alike".into(),
+            demonstrations: Demonstrations::Script { name: "expert".into(), episodes: 1 },
+            method: ImitationMethod::Adversary { reward, network },
+            inputs,
+        };
+        let mut own = Imitation {
+            spec,
+            of_steps: false,
+            trainer: trainer.unwrap(),
+            published: LastNet::default(),
+            report: None,
+        };
+        let report = |kept| Some(AdversaryReport { loss: f64::NAN, accuracy: 0.0, slope: 0.0, kept });
+        own.report = report(false);
+        let told = own.warning().unwrap();
+        assert!(told.contains("`alike`") && told.contains("nothing is published yet"), "{told}");
+        own.published.publish("alike", own.trainer.publish().unwrap()).unwrap();
+        let told = own.warning().unwrap();
+        assert!(
+            told.contains("not finite after a rollout") && told.contains("version 1 keeps rewarding"),
+            "{told}"
+        );
+        own.report = report(true);
+        assert_eq!(own.warning(), None);
     }
 }

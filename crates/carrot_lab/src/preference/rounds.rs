@@ -268,15 +268,8 @@ impl Preferences {
             return Ok(());
         }
         self.state.refused_fits += 1;
-        let rewards = match &self.published.0 {
-            Some(net) => format!("version {} keeps rewarding", net.version()),
-            None => "nothing is published yet".into(),
-        };
-        news.warning = Some(format!(
-            "the reward network `{}` came to numbers that are not finite after {} answers; the fit was taken back, {rewards}",
-            self.config.model,
-            answers.len()
-        ));
+        let after = format!("{} answers", answers.len());
+        news.warning = Some(self.published.taken_back(&self.config.model, &after));
         Ok(())
     }
 
