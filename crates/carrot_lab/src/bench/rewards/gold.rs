@@ -89,6 +89,7 @@ pub fn table(variants: &[Variant], found: &[GoldResult]) -> Table {
         "seeds".into(),
         "score (truth)".into(),
         "true return".into(),
+        format!("more score than {first} in"),
         format!("more true return than {first} in"),
         "parted in".into(),
     ];
@@ -97,12 +98,13 @@ pub fn table(variants: &[Variant], found: &[GoldResult]) -> Table {
     let row = |task: &str, variant: &str| {
         let own: Vec<&GoldResult> =
             found.iter().filter(|result| result.task == task && result.variant == variant).collect();
-        let single = |seed: u64| {
-            let same = |r: &&GoldResult| r.task == task && r.variant == first && r.seed == seed;
-            found.iter().find(same).map(|r| r.agent.mean_return)
+        let better = |of: fn(&AgentResult) -> f64| {
+            let same =
+                |a: &GoldResult, b: &&GoldResult| b.task == a.task && b.variant == first && b.seed == a.seed;
+            let single = |a: &GoldResult| found.iter().find(|b| same(a, b)).map(|b| of(&b.agent));
+            let count = own.iter().filter(|a| single(a).is_some_and(|one| of(&a.agent) > one)).count();
+            if variant == first { "-".into() } else { format!("{count} of {}", own.len()) }
         };
-        let better =
-            own.iter().filter(|r| single(r.seed).is_some_and(|one| r.agent.mean_return > one)).count();
         let parted = own.iter().filter(|r| r.parted.is_some()).count();
         vec![
             task.into(),
@@ -110,7 +112,8 @@ pub fn table(variants: &[Variant], found: &[GoldResult]) -> Table {
             own.len().to_string(),
             cell(own.iter().map(|r| r.agent.mean_score)),
             cell(own.iter().map(|r| r.agent.mean_return)),
-            if variant == first { "-".into() } else { format!("{better} of {}", own.len()) },
+            better(|agent| agent.mean_score),
+            better(|agent| agent.mean_return),
             format!("{parted} of {}", own.len()),
         ]
     };
@@ -180,7 +183,7 @@ mod tests {
         assert!(html.contains("worst of five, seed 3: they stay together"));
         let variants: [Variant; 2] = [("one <network>", &[]), ("worst of five", &[])];
         let table = table(&variants, &found);
-        assert_eq!(table.rows[0][6], "1 of 1");
-        assert_eq!(table.rows[1][5..], ["0 of 1".to_owned(), "0 of 1".to_owned()]);
+        assert_eq!(table.rows[0][7], "1 of 1");
+        assert_eq!(table.rows[1][5..], ["0 of 1"; 3].map(String::from));
     }
 }
