@@ -17,7 +17,7 @@ const TASKS: [(&str, &str); 2] = [
     ("Reach", r#"["goal_distance", "tool_speed"]"#),
 ];
 /// Weights of the penalty, and their names.
-pub const VARIANTS: [(&str, f64); 2] = [("with the penalty", 10.0), ("without", 0.0)];
+pub const VARIANTS: [(&str, f64); 2] = [("with the penalty", 1.0), ("without", 0.0)];
 const EPISODES: usize = 100;
 
 /// What one training came to.
