@@ -114,28 +114,20 @@ impl Boards {
         Ok(())
     }
 
-    /// Draws tiles and keeps their pictures.
+    /// Draws tiles and keeps their pictures. Each has a pass of its own: its bytes hang on nothing but its look, so that
+    /// batches of any size and order see the same.
     fn add(&mut self, new: &[Look], rasterizer: &mut Rasterizer) -> Result<(), RenderError> {
-        // Tiles of one board differ by a pixel: all are drawn in cells of the largest.
-        let Some(side) = new.iter().flat_map(|look| look.size).max() else { return Ok(()) };
-        let side = usize::from(side);
-        let mut rest = new;
-        while !rest.is_empty() {
-            let grid = Grid::new(side as u32, rest.len(), MOST);
-            let (now, later) = rest.split_at(rest.len().min(grid.capacity()));
-            let drawings: Vec<Drawing> = now.iter().map(|look| look.drawing()).collect();
-            let shots = now.iter().zip(&drawings).zip(0_u32..).map(|((look, drawing), tile)| {
-                let place = corner_of(grid.place(tile), look.size.map(|part| f32::from(part) / side as f32));
-                Shot { drawing, camera: Camera::above([0.0; 3], 1.0), place }
-            });
-            let mut cells = Vec::new();
-            rasterizer.draw(grid, shots, &mut cells)?;
-            for (look, cell) in now.iter().zip(cells.chunks_exact(side * side * 3)) {
-                let [width, height] = look.size.map(usize::from);
-                let rows = cell.chunks_exact(side * 3).take(height);
-                self.pixels.extend(rows.flat_map(|row| &row[..width * 3]));
-            }
-            rest = later;
+        let mut cell = Vec::new();
+        for look in new {
+            let [width, height] = look.size.map(usize::from);
+            let side = width.max(height);
+            let grid = Grid::new(side as u32, 1, MOST);
+            let place = corner_of(grid.place(0), look.size.map(|part| f32::from(part) / side as f32));
+            let drawing = look.drawing();
+            let shot = Shot { drawing: &drawing, camera: Camera::above([0.0; 3], 1.0), place };
+            cell.clear();
+            rasterizer.draw(grid, [shot].into_iter(), &mut cell)?;
+            self.pixels.extend(cell.chunks_exact(side * 3).take(height).flat_map(|row| &row[..width * 3]));
         }
         Ok(())
     }
