@@ -110,11 +110,14 @@ impl Instances {
     fn shadow(&mut self, mesh: Mesh, pose: Affine3A, [r, g, b, alpha]: [f32; 4], tile: u32) {
         let is_mark = alpha < 1.0;
         let color = if is_mark { [0.5 * r, 0.5 * g, 0.5 * b, TINT] } else { DARK };
-        let flat = Mat3A::from_diagonal(Vec3::new(1.0, 1.0, 0.0)) * pose.matrix3;
+        // A disc is what is left of a ball, however it is turned, with a tenth of the corners.
+        let (mesh, matrix3) = match mesh {
+            Mesh::Sphere => (Mesh::Disc, Mat3A::from_diagonal(Vec3::splat(pose.matrix3.x_axis.length()))),
+            mesh => (mesh, pose.matrix3),
+        };
+        let matrix3 = Mat3A::from_diagonal(Vec3::new(1.0, 1.0, 0.0)) * matrix3;
         let translation = pose.translation.with_z(FLOOR[usize::from(is_mark)]);
-        // A disc is what is left of a ball, with a tenth of the corners.
-        let mesh = if mesh == Mesh::Sphere { Mesh::Disc } else { mesh };
-        self.push_on(Layer::Shadow, mesh, Affine3A { matrix3: flat, translation }, color, tile);
+        self.push_on(Layer::Shadow, mesh, Affine3A { matrix3, translation }, color, tile);
     }
 }
 
@@ -199,7 +202,7 @@ mod tests {
     #[test]
     fn what_is_over_a_floor_casts_a_shadow_on_it() {
         let mut instances = Instances::default();
-        let ball = |z| Body::at("ball", Shape::Sphere(0.1), [3.0, 4.0, z], [1.0; 4]);
+        let ball = |z| Body::at("ball", Shape::Sphere(0.1), [3.0, 4.0, z], [1.0; 4]).turned_about_y(1.5);
         let drawing = Drawing::of(vec![ball(0.5), ball(-0.5)]);
         instances.draw(&drawing, false, 0);
         assert_eq!(layers(&instances), [Layer::Opaque]);
@@ -211,6 +214,10 @@ mod tests {
         let [shadow] = shadows[..] else { panic!("{shadows:?}") };
         assert_eq!(shadow.rows.map(|row| row[3]), [3.0, 4.0, FLOOR[0]]);
         assert_eq!(shadow.rows[2][..3], [0.0; 3], "it is flat");
+        assert!(
+            (shadow.rows[0][0] - 0.1).abs() < 1e-6 && (shadow.rows[1][1] - 0.1).abs() < 1e-6,
+            "it is round"
+        );
     }
 
     /// Layers that have something on them.
