@@ -1,6 +1,6 @@
 //! The primitives that everything is drawn from, each in a unit box around the origin.
 
-use std::f32::consts::{PI, TAU};
+use std::f32::consts::TAU;
 use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
@@ -21,8 +21,12 @@ pub(crate) enum Mesh {
     Cuboid,
     /// Radius 1.
     Sphere,
+    /// The upper half of a sphere, open below.
+    Dome,
     /// Radius 1, from -1 to 1 along z.
     Cylinder,
+    /// A cylinder that is open at its ends.
+    Tube,
     /// A flat square that faces up, from -1 to 1 along x and y.
     Square,
     /// A flat disc that faces up, radius 1.
@@ -32,41 +36,87 @@ pub(crate) enum Mesh {
 }
 
 impl Mesh {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Cuboid, Self::Sphere, Self::Cylinder, Self::Square, Self::Disc, Self::Triangle];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Cuboid,
+        Self::Sphere,
+        Self::Dome,
+        Self::Cylinder,
+        Self::Tube,
+        Self::Square,
+        Self::Disc,
+        Self::Triangle,
+    ];
+
+    const fn is_round(self) -> bool {
+        matches!(self, Self::Sphere | Self::Dome | Self::Cylinder | Self::Tube | Self::Disc)
+    }
 }
 
-/// Segments around a sphere or cylinder: pictures are at most a few hundred pixels wide, and a software renderer
-/// spends half of its time on corners.
-const AROUND: usize = 16;
-/// Segments from pole to pole.
-const DOWN: usize = 8;
+/// How finely what is round is divided. A software renderer spends most of a small picture on corners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// A circle of 8 segments.
+    Low,
+    /// A circle of 16 segments.
+    Middle,
+    /// A circle of 32 segments.
+    High,
+}
+
+impl Detail {
+    pub(crate) const ALL: [Self; 3] = [Self::Low, Self::Middle, Self::High];
+
+    /// The least that leaves a circle of this radius in pixels round: corners stick out by a fifth of a pixel.
+    pub(crate) fn of(mesh: Mesh, pixels: f32) -> Self {
+        match pixels {
+            _ if !mesh.is_round() => Self::Low,
+            ..=2.5 => Self::Low,
+            ..=10.0 => Self::Middle,
+            _ => Self::High,
+        }
+    }
+
+    const fn segments(self) -> usize {
+        8 << self as usize
+    }
+}
 
 /// All meshes in one buffer of corners and one of indices; every three indices are a triangle.
 #[derive(Default)]
 pub(crate) struct Meshes {
     pub(crate) vertices: Vec<Vertex>,
     pub(crate) indices: Vec<u16>,
-    /// The indices of each mesh.
-    pub(crate) ranges: Vec<Range<u32>>,
+    /// The indices of each mesh, from little detail to much.
+    pub(crate) ranges: Vec<[Range<u32>; Detail::ALL.len()]>,
 }
 
 impl Meshes {
     pub(crate) fn new() -> Self {
         let mut meshes = Self::default();
         for mesh in Mesh::ALL {
-            let start = meshes.indices.len() as u32;
-            match mesh {
-                Mesh::Cuboid => meshes.cuboid(),
-                Mesh::Sphere => meshes.sphere(),
-                Mesh::Cylinder => meshes.cylinder(),
-                Mesh::Square => meshes.flat(&[[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]),
-                Mesh::Disc => meshes.face(around().skip(1), Vec3::Z),
-                Mesh::Triangle => meshes.flat(&[[1.0, 0.0], [-1.0, 1.0], [-1.0, -1.0]]),
-            }
-            meshes.ranges.push(start..meshes.indices.len() as u32);
+            let ranges = Detail::ALL.map(|detail| meshes.add(mesh, detail.segments()));
+            meshes.ranges.push(ranges);
         }
         meshes
+    }
+
+    fn add(&mut self, mesh: Mesh, segments: usize) -> Range<u32> {
+        let start = self.indices.len() as u32;
+        match mesh {
+            Mesh::Cuboid => self.cuboid(),
+            Mesh::Sphere => self.sphere(segments, segments / 2),
+            Mesh::Dome => self.sphere(segments, segments / 4),
+            Mesh::Cylinder => {
+                self.tube(segments);
+                self.face(around(segments).skip(1).map(|at| at.with_z(1.0)), Vec3::Z);
+                self.face(around(segments).skip(1).map(|at| Vec3::new(at.x, -at.y, -1.0)), Vec3::NEG_Z);
+            }
+            Mesh::Tube => self.tube(segments),
+            Mesh::Square => self.flat(&[[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]),
+            Mesh::Disc => self.face(around(segments).skip(1), Vec3::Z),
+            Mesh::Triangle => self.flat(&[[1.0, 0.0], [-1.0, 1.0], [-1.0, -1.0]]),
+        }
+        start..self.indices.len() as u32
     }
 
     fn corner(&mut self, position: Vec3, normal: Vec3) -> u16 {
@@ -85,7 +135,16 @@ impl Meshes {
     /// Joins two rows of corners, the first seen above the second when both go to the right.
     fn strip(&mut self, upper: &[u16], lower: &[u16]) {
         for (up, low) in upper.windows(2).zip(lower.windows(2)) {
-            self.indices.extend([up[0], low[0], low[1], up[0], low[1], up[1]]);
+            self.triangle([up[0], low[0], low[1]]);
+            self.triangle([up[0], low[1], up[1]]);
+        }
+    }
+
+    /// Adds a triangle, unless it has no area, as half of those at a pole.
+    fn triangle(&mut self, corners: [u16; 3]) {
+        let [a, b, c] = corners.map(|index| Vec3::from(self.vertices[usize::from(index)].position));
+        if (b - a).cross(c - a).length() > 1e-6 {
+            self.indices.extend(corners);
         }
     }
 
@@ -99,23 +158,22 @@ impl Meshes {
         }
     }
 
-    fn sphere(&mut self) {
-        let rings: Vec<Vec<u16>> = (0..=DOWN)
+    /// So many rows of segments from the upper pole downwards.
+    fn sphere(&mut self, segments: usize, rows: usize) {
+        let rings: Vec<Vec<u16>> = (0..=rows)
             .map(|j| {
-                let (sin, cos) = (PI * j as f32 / DOWN as f32).sin_cos();
-                let points = around().map(|at| Vec3::new(sin * at.x, sin * at.y, cos));
+                let (sin, cos) = (TAU * j as f32 / segments as f32).sin_cos();
+                let points = around(segments).map(|at| Vec3::new(sin * at.x, sin * at.y, cos));
                 points.map(|at| self.corner(at, at.normalize())).collect()
             })
             .collect();
         rings.windows(2).for_each(|pair| self.strip(&pair[0], &pair[1]));
     }
 
-    fn cylinder(&mut self) {
-        let [top, bottom] =
-            [1.0, -1.0].map(|z| around().map(|at| self.corner(at.with_z(z), at)).collect::<Vec<u16>>());
+    fn tube(&mut self, segments: usize) {
+        let [top, bottom] = [1.0, -1.0]
+            .map(|z| around(segments).map(|at| self.corner(at.with_z(z), at)).collect::<Vec<u16>>());
         self.strip(&top, &bottom);
-        self.face(around().skip(1).map(|at| at.with_z(1.0)), Vec3::Z);
-        self.face(around().skip(1).map(|at| Vec3::new(at.x, -at.y, -1.0)), Vec3::NEG_Z);
     }
 
     fn flat(&mut self, corners: &[[f32; 2]]) {
@@ -124,9 +182,9 @@ impl Meshes {
 }
 
 /// Points of the unit circle against the clock, the first and the last the same.
-fn around() -> impl Iterator<Item = Vec3> {
-    (0..=AROUND).map(|i| {
-        let (sin, cos) = (TAU * i as f32 / AROUND as f32).sin_cos();
+fn around(segments: usize) -> impl Iterator<Item = Vec3> {
+    (0..=segments).map(move |i| {
+        let (sin, cos) = (TAU * i as f32 / segments as f32).sin_cos();
         Vec3::new(cos, sin, 0.0)
     })
 }
@@ -138,13 +196,13 @@ mod tests {
     #[test]
     fn every_triangle_faces_out_of_its_mesh() {
         let Meshes { vertices, indices, ranges } = Meshes::new();
-        assert_eq!(ranges.last().map(|range| range.end as usize), Some(indices.len()));
+        assert_eq!(ranges.last().map(|all| all[2].end as usize), Some(indices.len()));
         for triangle in indices.as_chunks::<3>().0 {
             let triangle = triangle.map(|index| vertices[usize::from(index)]);
             let [a, b, c] = triangle.map(|vertex| Vec3::from(vertex.position));
             let (normal, middle) = ((b - a).cross(c - a), (a + b + c) / 3.0);
-            // A sphere's caps have triangles without an area.
-            assert!(normal.dot(middle) > -1e-6, "{triangle:?}");
+            // A dome and what is flat may have the origin in their plane.
+            assert!(normal.length() > 1e-6 && normal.dot(middle) > -1e-6, "{triangle:?}");
             for vertex in triangle {
                 assert!((Vec3::from(vertex.normal).length() - 1.0).abs() < 1e-5);
                 assert!(normal.dot(vertex.normal.into()) > -1e-6, "{triangle:?}");

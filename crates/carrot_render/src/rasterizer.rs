@@ -7,9 +7,9 @@ use carrot_sim::{Camera, Drawing};
 
 use crate::RenderError;
 use crate::atlas::{Atlas, Grid};
-use crate::camera::clip_from_world;
+use crate::camera::{Sight, clip_from_world};
 use crate::device::Opened;
-use crate::mesh::Meshes;
+use crate::mesh::{Detail, Meshes};
 use crate::pipelines::{filled, pipeline};
 use crate::scene::{Instance, Instances, Layer};
 
@@ -38,8 +38,8 @@ pub(crate) struct Rasterizer {
     samples: u32,
     vertices: wgpu::Buffer,
     indices: wgpu::Buffer,
-    /// The indices of each mesh.
-    ranges: Vec<Range<u32>>,
+    /// The indices of each mesh, from little detail to much.
+    ranges: Vec<[Range<u32>; Detail::ALL.len()]>,
     /// One for each layer.
     pipelines: [wgpu::RenderPipeline; Layer::ALL.len()],
     atlas: Option<Atlas>,
@@ -97,10 +97,10 @@ impl Rasterizer {
         for (shot, tile) in shots.zip(0_u32..) {
             let clip_from_world = clip_from_world(&shot.camera).to_cols_array_2d();
             tiles.push(Tile { clip_from_world, place: shot.place });
-            // A picture in perspective shows a room with a floor.
-            self.instances.draw(shot.drawing, shot.camera.height.is_none(), tile);
+            self.instances.draw(shot.drawing, Sight::new(&shot.camera, grid.size), tile);
         }
-        let all: Vec<Instance> = self.instances.batches().flat_map(|(_, _, batch)| batch).copied().collect();
+        let all: Vec<Instance> =
+            self.instances.batches().flat_map(|(_, _, _, batch)| batch).copied().collect();
         if self.atlas.as_ref().is_none_or(|atlas| atlas.grid != grid) {
             self.atlas = Some(Atlas::new(&self.opened.device, grid, self.samples));
         }
@@ -125,13 +125,11 @@ impl Rasterizer {
             pass.set_vertex_buffer(1, placed.slice(..));
         }
         let mut first = 0;
-        for (mesh, layer, batch) in self.instances.batches() {
+        for (mesh, detail, layer, batch) in self.instances.batches() {
             let next = first + batch.len() as u32;
-            if next > first {
-                pass.set_pipeline(&self.pipelines[layer as usize]);
-                pass.set_bind_group(0, &bind_group, &[]);
-                pass.draw_indexed(self.ranges[mesh as usize].clone(), 0, first..next);
-            }
+            pass.set_pipeline(&self.pipelines[layer as usize]);
+            pass.set_bind_group(0, &bind_group, &[]);
+            pass.draw_indexed(self.ranges[mesh as usize][detail as usize].clone(), 0, first..next);
             first = next;
         }
         drop(pass);

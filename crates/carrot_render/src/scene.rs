@@ -1,12 +1,13 @@
 //! From a drawing to instances of meshes.
 
-use std::f32::consts::FRAC_PI_2;
+use std::f32::consts::{FRAC_PI_2, PI};
 
 use bytemuck::{Pod, Zeroable};
 use carrot_sim::{Body, Drawing, Shape};
 use glam::{Affine3A, Mat3A, Quat, Vec3, Vec3A};
 
-use crate::mesh::Mesh;
+use crate::camera::Sight;
+use crate::mesh::{Detail, Mesh};
 use crate::tiles::draw_tiles;
 
 /// One mesh in one picture.
@@ -60,21 +61,29 @@ const TINT: f32 = 0.6;
 /// Heights of shadows over the floor in metres: those of marks lie over those of bodies.
 const FLOOR: [f32; 2] = [1e-3, 2e-3];
 
+/// Instances that are drawn together: of one mesh, on one layer.
+type Batch<T> = (Mesh, Detail, Layer, T);
+
 /// Instances by what is drawn together: layer by layer, and mesh by mesh.
 #[derive(Debug, Default)]
 pub(crate) struct Instances {
-    batches: [Vec<Instance>; Layer::ALL.len() * Mesh::ALL.len()],
+    batches: [[[Vec<Instance>; Detail::ALL.len()]; Mesh::ALL.len()]; Layer::ALL.len()],
+    /// How the picture is seen that is being filled.
+    sight: Sight,
 }
 
 impl Instances {
     pub(crate) fn clear(&mut self) {
-        self.batches.iter_mut().for_each(Vec::clear);
+        self.batches.as_flattened_mut().as_flattened_mut().iter_mut().for_each(Vec::clear);
     }
 
-    /// Batches in the order of drawing: mesh, layer, instances.
-    pub(crate) fn batches(&self) -> impl Iterator<Item = (Mesh, Layer, &[Instance])> {
-        let kinds = Layer::ALL.into_iter().flat_map(|layer| Mesh::ALL.map(|mesh| (mesh, layer)));
-        kinds.zip(&self.batches).map(|((mesh, layer), batch)| (mesh, layer, batch.as_slice()))
+    /// Batches in the order of drawing.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = Batch<&[Instance]>> {
+        let meshes = || Mesh::ALL.into_iter().flat_map(|mesh| Detail::ALL.map(|detail| (mesh, detail)));
+        let kinds = Layer::ALL.into_iter().flat_map(move |layer| meshes().map(move |kind| (kind, layer)));
+        let filled =
+            kinds.zip(self.batches.as_flattened().as_flattened()).filter(|(_, batch)| !batch.is_empty());
+        filled.map(|(((mesh, detail), layer), batch)| (mesh, detail, layer, batch.as_slice()))
     }
 
     pub(crate) fn push(&mut self, mesh: Mesh, pose: Affine3A, color: [f32; 4], tile: u32) {
@@ -86,17 +95,19 @@ impl Instances {
         let (m, t) = (pose.matrix3.transpose(), pose.translation);
         let row = |row: Vec3A, offset: f32| [row.x, row.y, row.z, offset];
         let rows = [row(m.x_axis, t.x), row(m.y_axis, t.y), row(m.z_axis, t.z)];
-        self.batches[layer as usize * Mesh::ALL.len() + mesh as usize].push(Instance { rows, color, tile });
+        let detail = Detail::of(mesh, self.sight.radius_in_pixels(&pose));
+        self.batches[layer as usize][mesh as usize][detail as usize].push(Instance { rows, color, tile });
     }
 
-    /// Adds all that a drawing shows. Where there is a floor, at z = 0, what is over it casts a shadow straight down:
-    /// in a single picture nothing else tells how far away it is.
-    pub(crate) fn draw(&mut self, drawing: &Drawing, has_floor: bool, tile: u32) {
+    /// Adds all that a drawing shows. A picture in perspective shows a room with a floor, at z = 0, and what is over it
+    /// casts a shadow straight down: in a single picture nothing else tells how far away it is.
+    pub(crate) fn draw(&mut self, drawing: &Drawing, sight: Sight, tile: u32) {
+        self.sight = sight;
         if let Some(tiles) = &drawing.tiles {
             draw_tiles(self, tiles, tile);
         }
         for body in &drawing.bodies {
-            let casts_shadow = has_floor && body.position[2] >= 0.0;
+            let casts_shadow = sight.is_perspective && body.position[2] >= 0.0;
             meshes(body, |mesh, pose| {
                 self.push(mesh, pose, body.color, tile);
                 if casts_shadow {
@@ -132,10 +143,10 @@ fn meshes(body: &Body, mut add: impl FnMut(Mesh, Affine3A)) {
         Shape::Sphere(radius) => add(Mesh::Sphere, Vec3::splat(*radius), turn, at),
         Shape::Cylinder(radius, half) => add(Mesh::Cylinder, Vec3::new(*radius, *radius, *half), turn, at),
         Shape::Capsule(radius, half) => {
-            add(Mesh::Cylinder, Vec3::new(*radius, *radius, *half), turn, at);
+            add(Mesh::Tube, Vec3::new(*radius, *radius, *half), turn, at);
             let end = turn * Vec3::new(0.0, 0.0, *half);
-            add(Mesh::Sphere, Vec3::splat(*radius), turn, at + end);
-            add(Mesh::Sphere, Vec3::splat(*radius), turn, at - end);
+            add(Mesh::Dome, Vec3::splat(*radius), turn, at + end);
+            add(Mesh::Dome, Vec3::splat(*radius), turn * Quat::from_rotation_x(PI), at - end);
         }
         Shape::Line(points, width) => {
             let radius = 0.5 * width;
@@ -169,6 +180,8 @@ pub(crate) fn turned(scale: [f32; 3], quarters: u8, at: [f32; 3]) -> Affine3A {
 mod tests {
     use super::*;
 
+    const FLAT: Sight = Sight { eye: Vec3A::ZERO, pixels_per_metre: 1.0, is_perspective: false };
+
     #[test]
     fn every_shape_is_where_its_body_is() {
         let color = [0.1, 0.2, 0.3, 1.0];
@@ -182,8 +195,9 @@ mod tests {
         for (shape, count) in shapes {
             let mut instances = Instances::default();
             let bodies = vec![Body::at("body", shape, [5.0, 6.0, 7.0], color)];
-            instances.draw(&Drawing::of(bodies), false, 3);
-            let all: Vec<Instance> = instances.batches().flat_map(|(_, _, batch)| batch.to_vec()).collect();
+            instances.draw(&Drawing::of(bodies), FLAT, 3);
+            let all: Vec<Instance> =
+                instances.batches().flat_map(|(_, _, _, batch)| batch.to_vec()).collect();
             assert_eq!(all.len(), count);
             assert!(all.iter().all(|instance| instance.tile == 3 && instance.color == color));
             let middle = |axis: usize| all.iter().map(|i| i.rows[axis][3]).sum::<f32>() / count as f32;
@@ -192,10 +206,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_near_has_more_corners() {
+        let mut instances = Instances::default();
+        let at = |y| Body::at("ball", Shape::Sphere(1.0), [0.0, y, -2.0], [1.0; 4]);
+        let sight = Sight { pixels_per_metre: 64.0, is_perspective: true, ..FLAT };
+        instances.draw(&Drawing::of(vec![at(40.0), at(10.0), at(2.0)]), sight, 0);
+        let found: Vec<Detail> = instances.batches().map(|(_, detail, _, _)| detail).collect();
+        assert_eq!(found, Detail::ALL);
+    }
+
+    #[test]
     fn what_is_translucent_comes_last() {
         let mut instances = Instances::default();
         let ball = |alpha| Body::at("ball", Shape::Sphere(1.0), [0.0; 3], [1.0, 1.0, 1.0, alpha]);
-        instances.draw(&Drawing::of(vec![ball(0.5), ball(1.0)]), false, 0);
+        instances.draw(&Drawing::of(vec![ball(0.5), ball(1.0)]), FLAT, 0);
         assert_eq!(layers(&instances), [Layer::Opaque, Layer::Translucent]);
     }
 
@@ -204,13 +228,16 @@ mod tests {
         let mut instances = Instances::default();
         let ball = |z| Body::at("ball", Shape::Sphere(0.1), [3.0, 4.0, z], [1.0; 4]).turned_about_y(1.5);
         let drawing = Drawing::of(vec![ball(0.5), ball(-0.5)]);
-        instances.draw(&drawing, false, 0);
+        instances.draw(&drawing, FLAT, 0);
         assert_eq!(layers(&instances), [Layer::Opaque]);
         instances.clear();
-        instances.draw(&drawing, true, 0);
+        instances.draw(&drawing, Sight { is_perspective: true, ..FLAT }, 0);
         assert_eq!(layers(&instances), [Layer::Opaque, Layer::Shadow]);
-        let shadows: Vec<&Instance> =
-            instances.batches().filter(|(_, l, _)| *l == Layer::Shadow).flat_map(|(_, _, b)| b).collect();
+        let shadows: Vec<&Instance> = instances
+            .batches()
+            .filter(|(_, _, l, _)| *l == Layer::Shadow)
+            .flat_map(|(_, _, _, b)| b)
+            .collect();
         let [shadow] = shadows[..] else { panic!("{shadows:?}") };
         assert_eq!(shadow.rows.map(|row| row[3]), [3.0, 4.0, FLOOR[0]]);
         assert_eq!(shadow.rows[2][..3], [0.0; 3], "it is flat");
@@ -222,11 +249,7 @@ mod tests {
 
     /// Layers that have something on them.
     fn layers(instances: &Instances) -> Vec<Layer> {
-        let mut layers: Vec<Layer> = instances
-            .batches()
-            .filter(|(_, _, batch)| !batch.is_empty())
-            .map(|(_, layer, _)| layer)
-            .collect();
+        let mut layers: Vec<Layer> = instances.batches().map(|(_, _, layer, _)| layer).collect();
         layers.dedup();
         layers
     }
