@@ -15,7 +15,7 @@ use carrot_lab::ModelFiles;
 
 /// Scenes, steps that are kept, and those of them that are looked at.
 type Plan = (&'static [&'static str], usize, u64);
-const FULL: Plan = (&["cart_pole", "door_key_8x8", "pick_place"], KEPT_STEPS, 200);
+const FULL: Plan = (&["cart_pole", "door_key_8x8", "reach", "pick_place"], KEPT_STEPS, 200);
 const SHORT: Plan = (&["cart_pole"], 300, 5);
 
 fn main() {

@@ -2,7 +2,7 @@
 
 use carrot_reward::graph::Body;
 
-use crate::session::edits::number_fields;
+use crate::session::fields::number_fields;
 use crate::session::{Session, TermLine};
 
 /// What one term puts into the world of the chosen row, in Carrot's axes and metres.

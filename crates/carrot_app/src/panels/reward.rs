@@ -5,7 +5,7 @@ use egui::{Align, Checkbox, DragValue, Layout, Rect, RichText, ScrollArea, Sense
 
 use super::{heading, named, quiet, term};
 use crate::action::Action;
-use crate::session::edits::NumberField;
+use crate::session::fields::NumberField;
 use crate::session::{Account, RewardEdit, TermLine};
 use crate::theme::{BAD, GOOD, number, term_color};
 

@@ -7,7 +7,7 @@ use super::reward::{GraphView, RewardState, RewardView, set};
 use super::{heading, named, quiet};
 use crate::action::Action;
 use crate::session::RewardEdit;
-use crate::session::edits::NumberField;
+use crate::session::fields::NumberField;
 use crate::theme::CARROT;
 
 /// A term that is being written.
@@ -93,7 +93,10 @@ fn parameter(
         let mut value = field.value;
         let reach = (2.0 * value.abs()).max(1.0);
         let low = if field.value < 0.0 || field.name.contains('[') { -reach } else { 0.0 };
-        let mut slider = Slider::new(&mut value, low..=reach).clamping(egui::SliderClamping::Never);
+        let mut slider = match field.limits {
+            Some([low, high]) => Slider::new(&mut value, low..=high),
+            None => Slider::new(&mut value, low..=reach).clamping(egui::SliderClamping::Never),
+        };
         if field.is_count {
             slider = slider.integer();
         }

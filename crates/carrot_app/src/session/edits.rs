@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::path::Path;
 
 use carrot_lab::{LabError, SceneSpec, Setup};
-use carrot_scene::{Diagnostics, NodeRef, Source, Syntax, edit};
+use carrot_scene::{NodeRef, Source, edit};
+
+use super::fields::within_text;
 
 /// One change of a reward.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +110,10 @@ impl RewardText {
         let edited = match change {
             RewardEdit::Set { graph, path, value } => {
                 let source = expanded(&self.source, setup, *graph)?;
-                edit(&source, &format!("{}.{path}", graph_path(setup, *graph)), value)?
+                match within_text(&graph_node(&source, *graph)?, path) {
+                    Some(place) => spliced(&source, place, value),
+                    None => edit(&source, &format!("{}.{path}", graph_path(setup, *graph)), value)?,
+                }
             }
             RewardEdit::Add { graph, term } => {
                 let source = expanded(&self.source, setup, *graph)?;
@@ -196,7 +201,7 @@ fn graph_node(source: &Source, graph: usize) -> Result<NodeRef, LabError> {
 /// The scene with a graph written out where it is given by name: only what is written can be edited.
 fn expanded(source: &Source, setup: &Setup, graph: usize) -> Result<Source, LabError> {
     let node = graph_node(source, graph)?;
-    if node.items().is_some() {
+    if node.items().is_some() || node.variant().is_some() {
         return Ok(source.clone());
     }
     let name = node.string().map_or_else(|| node.text().to_string(), |name| name.value);
@@ -205,9 +210,13 @@ fn expanded(source: &Source, setup: &Setup, graph: usize) -> Result<Source, LabE
     Ok(edit(source, &graph_path(setup, graph), &ron.replace('\n', "\n    "))?)
 }
 
-/// The text with one more item at the end of a list.
+/// The text with one more item at the end of a list; what stands alone becomes the first of one.
 fn append(source: &Source, list: &NodeRef, item: &str) -> Source {
     let (text, place) = (source.text(), list.span().range());
+    if list.variant().is_some() {
+        let alone = &text[place.clone()];
+        return spliced(source, place, &format!("[\n        {alone},\n        {item},\n    ]"));
+    }
     let items = list.items().unwrap_or_default();
     let Some(last) = items.last().map(|item| item.span().range()) else {
         return spliced(source, place.start + 1..place.start + 1, item);
@@ -265,88 +274,4 @@ fn comma_after(text: &str) -> Option<usize> {
         };
     }
     None
-}
-
-/// A number that can be edited: a parameter of a kind or stage, or one part of a pair.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NumberField {
-    /// Name for people: `margin`, `bounds[0]`.
-    pub name: String,
-    /// Path below the graph.
-    pub path: String,
-    /// Its value as written.
-    pub value: f32,
-    /// Whether it is written without a point, as counts are.
-    pub is_count: bool,
-}
-
-/// The numbers among a term's parameters, as they are written.
-///
-/// # Errors
-/// When the graph's text is not RON.
-pub fn number_fields(graph_text: &str, term: &str) -> Result<Vec<NumberField>, Diagnostics> {
-    let root = Syntax::parse(&Source::new("reward", graph_text))?.root();
-    let mut fields = Vec::new();
-    let Some(node) = follow(&root, term) else { return Ok(fields) };
-    let own = node.fields().unwrap_or_default();
-    for (name, value) in own.iter().filter(|(name, _)| ["kind", "stages"].contains(&name.value.as_str())) {
-        let path = format!("{term}.{}", name.value);
-        if name.value == "kind" {
-            collect_numbers(value, "", &path, &mut fields);
-        }
-        for (place, stage) in
-            value.items().filter(|_| name.value == "stages").into_iter().flatten().enumerate()
-        {
-            let shown = stage.variant().map_or_else(String::new, |(name, _)| format!("{} ", name.value));
-            collect_numbers(&stage, &shown, &format!("{path}[{place}]"), &mut fields);
-        }
-    }
-    Ok(fields)
-}
-
-fn collect_numbers(variant: &NodeRef, shown: &str, path: &str, fields: &mut Vec<NumberField>) {
-    let arguments = variant.variant().map_or_else(|| variant.clone(), |(_, arguments)| arguments);
-    for (name, value) in arguments.fields().unwrap_or_default() {
-        let one = |node: &NodeRef, name: String, path: String| {
-            let is_count = !node.text().contains(['.', 'e', 'E']);
-            node.text().replace('_', "").parse().ok().map(|value| NumberField { name, path, value, is_count })
-        };
-        let path = format!("{path}.{}", name.value);
-        match value.items() {
-            None => fields.extend(one(&value, format!("{shown}{}", name.value), path)),
-            Some(parts) => {
-                let part = |(i, part): (usize, &NodeRef)| {
-                    one(part, format!("{shown}{}[{i}]", name.value), format!("{path}[{i}]"))
-                };
-                fields.extend(parts.iter().enumerate().filter_map(part));
-            }
-        }
-    }
-}
-
-/// The node of a term by its path below the graph: `both.kind.near`.
-fn follow(root: &NodeRef, path: &str) -> Option<NodeRef> {
-    let named = |items: Vec<NodeRef>, wanted: &str| {
-        items.into_iter().find(|item| {
-            let fields = item.fields().unwrap_or_default();
-            fields.iter().any(|(f, v)| f.value == "name" && v.string().is_some_and(|n| n.value == wanted))
-        })
-    };
-    let mut steps = path.split('.');
-    let mut node = named(root.items()?, steps.next()?)?;
-    while let (Some("kind"), Some(step)) = (steps.next(), steps.next()) {
-        let kind = node.fields()?.into_iter().find(|(name, _)| name.value == "kind")?.1;
-        let (_, arguments) = kind.variant()?;
-        let gate =
-            arguments.fields().and_then(|fields| fields.into_iter().find(|(name, _)| name.value == step));
-        node = match gate {
-            Some((_, node)) => node,
-            None => {
-                let items = arguments.items()?;
-                let list = items.first().filter(|_| items.len() == 1).and_then(NodeRef::items);
-                named(list.unwrap_or(items), step)?
-            }
-        };
-    }
-    Some(node)
 }

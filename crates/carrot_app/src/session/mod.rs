@@ -7,6 +7,7 @@ pub mod account;
 pub mod breakpoint;
 pub mod driver;
 pub mod edits;
+pub mod fields;
 pub mod history;
 pub mod live;
 pub mod mirror;

@@ -213,10 +213,36 @@ fn number_fields_find_what_can_be_turned() {
     let text = "[(name: \"a\", kind: Tolerance(signal: \"x\", bounds: (-0.1, 0.1), margin: 1.0), stages: [Clip(low: 0.0)]),
         (name: \"b\", kind: Product([(name: \"c\", kind: Threshold(signal: \"x\", above: 0.5))]))]";
     let names = |term: &str| -> Vec<String> {
-        edits::number_fields(text, term).unwrap().into_iter().map(|field| field.path).collect()
+        fields::number_fields(text, term).unwrap().into_iter().map(|field| field.path).collect()
     };
     assert_eq!(names("a"), ["a.kind.bounds[0]", "a.kind.bounds[1]", "a.kind.margin", "a.stages[0].low"]);
     assert_eq!(names("b.kind.c"), ["b.kind.c.kind.above"]);
+}
+
+#[test]
+fn numbers_within_a_program_can_be_turned() {
+    let program = r##"Program(r#"
+        param width = 0.2 [m] in 0.05..1.0; // of the middle
+        term("near it", 0.5, exp(-norm(cart_position) / width));
+        term("alive", 1, 1);
+    "#)"##;
+    let mut session = open("CartPole-v1", program, 1);
+    let set = |path: &str, value: &str| RewardEdit::Set { graph: 0, path: path.into(), value: value.into() };
+    let found = fields::number_fields(&session.setup().graphs[0].text, "near it").unwrap();
+    assert_eq!((found[0].path.as_str(), found[0].limits), ("near it.params.width", Some([0.05, 1.0])));
+    session.edit(&set("near it.weight", "-2.5"), None).unwrap();
+    session.edit(&set("near it.params.width", "0.75"), None).unwrap();
+    let term = "(name: \"slow\", kind: Distance(signal: \"cart_velocity\"), weight: -0.5)".into();
+    session.edit(&RewardEdit::Add { graph: 0, term }, None).unwrap();
+    steps(&mut session, 3);
+    let text = session.text().source().text();
+    assert!(text.contains("width = 0.75 [m] in 0.05..1.0; // of the middle"), "{text}");
+    let account = session.account(0);
+    let weights: Vec<(&str, f32)> = account.lines.iter().map(|l| (l.name.as_str(), l.weight)).collect();
+    assert_eq!(weights, [("near it", -2.5), ("alive", 1.0), ("slow", -0.5)]);
+    assert_eq!(account.unaccounted, 0.0);
+    let error = session.edit(&set("near it.params.width", "7.0"), None).unwrap_err().to_string();
+    assert!(error.contains("outside of 0.05..1"), "{error}");
 }
 
 #[test]

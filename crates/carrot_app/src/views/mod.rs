@@ -20,7 +20,7 @@ use crate::panels::top::TopView;
 use crate::panels::training::TrainingView;
 use crate::runs::{FoundRun, curves};
 use crate::session::account::accounts;
-use crate::session::edits::number_fields;
+use crate::session::fields::number_fields;
 use crate::session::scenario::Spot;
 use crate::session::training::Stand;
 use crate::session::{Driver, Session, StepRecord};

@@ -109,15 +109,22 @@ pub(crate) struct Expr {
     pub(crate) form: Form,
 }
 
+/// A number with its sign, and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Number {
+    pub(crate) value: f32,
+    pub(crate) range: Range<usize>,
+}
+
 /// A statement.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Statement {
     /// `let name = value;`
     Let { name: Name, value: Expr },
     /// `param name = value [unit] in low..high;`
-    Param { name: Name, value: f32, range: (f32, f32), unit: Option<Name> },
+    Param { name: Name, value: Number, range: (f32, f32), unit: Option<Name> },
     /// `term("name", weight, value);`
-    Term { name: Name, weight: f32, value: Expr },
+    Term { name: Name, weight: Number, value: Expr },
 }
 
 /// A whole text: statements, and for a single term the value after them.

@@ -15,6 +15,7 @@ mod arena;
 mod ast;
 mod call;
 mod card;
+mod dial;
 mod function;
 mod interval;
 mod lower;
@@ -29,6 +30,7 @@ mod unit;
 mod value;
 
 pub use card::grammar_card;
+pub use dial::{Dial, DialKind, dials};
 pub use function::{FUNCTIONS, Function};
 pub use interval::Interval;
 pub use mistake::Mistake;
@@ -250,7 +252,7 @@ fn lowered<'a>(text: &str, scope: &'a Scope) -> Result<Parts<'a>, Mistake> {
         match statement {
             Statement::Let { name, value } => lowering.define(&name, &value)?,
             Statement::Param { name, value, range, unit } => {
-                lowering.declare(&name, value, range, unit.as_ref())?;
+                lowering.declare(&name, value.value, range, unit.as_ref())?;
             }
             Statement::Term { name, weight, value } => {
                 if terms.iter().any(|(own, ..)| own.text == name.text) {
@@ -258,7 +260,7 @@ fn lowered<'a>(text: &str, scope: &'a Scope) -> Result<Parts<'a>, Mistake> {
                     return Err(Mistake::new(&name.range, message, "names of terms are column names"));
                 }
                 let root = root(&mut lowering, &value)?;
-                terms.push((name, weight, root));
+                terms.push((name, weight.value, root));
             }
         }
     }

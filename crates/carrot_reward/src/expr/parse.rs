@@ -7,7 +7,7 @@ use winnow::prelude::*;
 use winnow::stream::{Stateful, TokenSlice};
 use winnow::token::any;
 
-use super::ast::{Expr, Form, Infix, Name, Prefix, Script, Statement};
+use super::ast::{Expr, Form, Infix, Name, Number, Prefix, Script, Statement};
 use super::mistake::Mistake;
 use super::token::{Token, Word, tokens};
 use super::{MAX_BYTES, MAX_DEPTH, MAX_NESTING, MAX_NODES};
@@ -98,7 +98,7 @@ fn param_statement(input: &mut Tokens<'_>) -> Result<Statement, Mistake> {
     let name = own_name(input, "a name after `param`")?;
     require(input, "=", "`=`")?;
     let start = here(input);
-    let value = signed_number(input)?;
+    let number = placed_number(input)?;
     let unit = opt(unit).parse_next(input)?;
     if opt(keyword("in")).parse_next(input)?.is_none() {
         return Err(expected(input, "`in` and a range").with_help(FORM));
@@ -107,11 +107,12 @@ fn param_statement(input: &mut Tokens<'_>) -> Result<Statement, Mistake> {
     require(input, "..", "`..`")?;
     let high = signed_number(input)?;
     let range = start.start..previous_end(input, &start);
+    let value = number.value;
     if low > value || value > high {
         let message = format!("`{}` is {value}, outside of {low}..{high}", name.text);
         return Err(Mistake::new(&range, message, FORM));
     }
-    Ok(Statement::Param { name, value, range: (low, high), unit })
+    Ok(Statement::Param { name, value: number, range: (low, high), unit })
 }
 
 fn term_statement(input: &mut Tokens<'_>) -> Result<Statement, Mistake> {
@@ -125,7 +126,7 @@ fn term_statement(input: &mut Tokens<'_>) -> Result<Statement, Mistake> {
         return Err(Mistake::new(&name.range, "a term needs a name", "it is the name of its column"));
     }
     require(input, ",", "`,` and the weight")?;
-    let weight = signed_number(input)?;
+    let weight = placed_number(input)?;
     require(input, ",", "`,` and the expression")?;
     let value = expr(input)?;
     opt(symbol(",")).parse_next(input)?;
@@ -324,6 +325,12 @@ fn peek_infix(input: &Tokens<'_>) -> Option<Infix> {
         _ => return None,
     };
     ALL.into_iter().find(|infix| infix.symbol() == text)
+}
+
+fn placed_number(input: &mut Tokens<'_>) -> Result<Number, Mistake> {
+    let start = here(input);
+    let value = signed_number(input)?;
+    Ok(Number { value, range: start.start..previous_end(input, &start) })
 }
 
 fn signed_number(input: &mut Tokens<'_>) -> Result<f32, Mistake> {

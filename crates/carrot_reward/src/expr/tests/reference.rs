@@ -34,7 +34,7 @@ pub(super) fn evaluate(script: &Script, row: &Row<'_>) -> f32 {
                 walk.names.push((name.text.clone(), now, before));
             }
             Statement::Param { name, value, .. } => {
-                let value = Plain::Number(*value);
+                let value = Plain::Number(value.value);
                 walk.names.push((name.text.clone(), value.clone(), Some(value)));
             }
             Statement::Term { .. } => unreachable!("values only"),
