@@ -135,6 +135,8 @@ pub enum Action {
     TakeWheel(bool),
     /// The action that the hand gives.
     Steer(Vec<f32>),
+    /// The last whole episode of the chosen row is written into a run folder.
+    KeepEpisode,
     /// A reward is changed; edits of one gesture are undone together.
     Edit(RewardEdit, Option<u64>),
     /// A term is turned off, or on again with the weight that it had.

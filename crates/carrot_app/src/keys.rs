@@ -17,7 +17,7 @@ pub const HELP: [(&str, &str); 18] = [
     ("Left, Right, =, S, U", "in labels: which clip is better, neither, skip, take it back"),
     ("- +", "slower, faster"),
     ("W", "one env, or a wall of them"),
-    ("H", "take the wheel, or let go"),
+    ("H, Ctrl+K", "take the wheel, or let go; keep the last episode"),
     ("F, C", "follow, camera home"),
     ("G", "the reward as a field on the floor"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo, redo"),
@@ -55,6 +55,8 @@ pub fn read(ui: &Ui, desk: &Desk) -> Vec<Action> {
         actions.push(Action::Undo);
     } else if chord(Modifiers::COMMAND, Key::S) {
         actions.push(Action::Save);
+    } else if chord(Modifiers::COMMAND, Key::K) {
+        actions.push(Action::KeepEpisode);
     }
     let by_hand = session.hand().is_some();
     let compares = desk.side == Side::Labels && desk.labels.is_some();

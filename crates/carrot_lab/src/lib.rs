@@ -17,6 +17,7 @@ pub mod mdp;
 mod metrics;
 pub mod models;
 pub mod novelty;
+pub mod played;
 pub mod preference;
 pub mod randomisation;
 mod recorder;

@@ -85,33 +85,16 @@ impl Run {
     /// # Errors
     /// When the folder exists, the learner cannot be built, or the disk is full.
     pub fn start(setup: Setup, options: &RunOptions) -> Result<Self, LabError> {
-        let spec = setup.task.spec();
-        let config = setup.scene.resolved_text().to_string();
-        let stamp = stamp(unix_secs());
-        let seed = setup.scene.batch.seed;
-        let mut facts = std::collections::BTreeMap::new();
-        let mut fact = |key: &str, value: String| facts.insert(key.to_string(), value);
-        fact("reward", setup.reward.clone());
-        fact("farmable", setup.farmed_by.is_some().to_string());
-        fact("terms", setup.graphs[0].term_names().join(","));
-        fact("version", env!("CARGO_PKG_VERSION").to_string());
-        fact("device", device_name(options.device).to_string());
-        fact("shards", setup.batch().shards.to_string());
-        let meta = RunMeta {
-            task: spec.name.into(),
-            algo: setup.learner.algo().into(),
-            seed,
-            started: stamp.clone(),
-            config_hash: content_hash(config.as_bytes()),
-            facts,
+        let start = RunStart {
+            overrides: options.overrides.clone(),
+            command: options.command.clone(),
+            ..run_start(&setup, setup.learner.algo(), options.device)
         };
-        let start =
-            RunStart { config, overrides: options.overrides.clone(), command: options.command.clone(), meta };
         let kept = setup.clone();
         let mut trainer = Trainer::new(setup, options.device)?;
         let folder = match &options.run_dir {
             Some(path) => RunFolder::create(path, &start)?,
-            None => create_numbered(options, &stamp, &start)?,
+            None => create_numbered(&options.runs, options.name.as_deref(), &start)?,
         };
         keep_models(&kept, folder.paths().root())?;
         kept.keep_files(folder.paths().root())?;
@@ -412,19 +395,45 @@ impl Opened {
     }
 }
 
+/// What the folder of a run says of it, whose learner, or who acts in its place, is `algo`.
+pub(crate) fn run_start(setup: &Setup, algo: &str, device: Device) -> RunStart {
+    let config = setup.scene.resolved_text().to_string();
+    let facts = [
+        ("reward", setup.reward.clone()),
+        ("farmable", setup.farmed_by.is_some().to_string()),
+        ("terms", setup.graphs[0].term_names().join(",")),
+        ("version", env!("CARGO_PKG_VERSION").to_string()),
+        ("device", device_name(device).to_string()),
+        ("shards", setup.batch().shards.to_string()),
+    ];
+    let meta = RunMeta {
+        task: setup.task.spec().name.into(),
+        algo: algo.into(),
+        seed: setup.scene.batch.seed,
+        started: stamp(unix_secs()),
+        config_hash: content_hash(config.as_bytes()),
+        facts: facts.into_iter().map(|(key, value)| (key.to_string(), value)).collect(),
+    };
+    RunStart { config, meta, ..RunStart::default() }
+}
+
 /// A new folder below `runs`; runs of one second and seed get a number each.
-fn create_numbered(options: &RunOptions, stamp: &str, start: &RunStart) -> Result<RunFolder, LabError> {
-    let RunMeta { task, algo, seed, .. } = &start.meta;
+pub(crate) fn create_numbered(
+    runs: &Path,
+    own_name: Option<&str>,
+    start: &RunStart,
+) -> Result<RunFolder, LabError> {
+    let RunMeta { task, algo, seed, started, .. } = &start.meta;
     let mut attempt = 1;
     loop {
-        let name = match (&options.name, attempt) {
-            (name, 1) => name.clone(),
+        let name = match (own_name, attempt) {
+            (name, 1) => name.map(String::from),
             (Some(name), n) => Some(format!("{name}_{n}")),
             (None, n) => Some(n.to_string()),
         };
         let name =
-            RunName { task: task.clone(), algo: algo.clone(), started: stamp.into(), seed: *seed, name };
-        match RunFolder::create(&name.folder(&options.runs)?, start) {
+            RunName { task: task.clone(), algo: algo.clone(), started: started.clone(), seed: *seed, name };
+        match RunFolder::create(&name.folder(runs)?, start) {
             Err(carrot_record::RecordError::AlreadyExists { .. }) if attempt < 1000 => attempt += 1,
             created => return Ok(created?),
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use carrot_lab::played::PlayedRun;
 use carrot_lab::saved::SavedRun;
 use carrot_lab::{LabError, ModelFiles};
 use carrot_scene::Source;
@@ -120,6 +121,8 @@ pub struct Desk {
     pub signals: SignalsState,
     /// The hand on the wheel.
     pub hand: Hand,
+    /// The run folder of episodes that were kept, once there are some.
+    pub played: Option<PlayedRun>,
     /// Messages, newest last.
     pub notices: Vec<String>,
     /// What the window shall do.
@@ -161,6 +164,7 @@ impl Desk {
             timeline: TimelineState::default(),
             signals: SignalsState::default(),
             hand: Hand::default(),
+            played: None,
             notices: Vec::new(),
             errands: Vec::new(),
             silenced: BTreeMap::new(),

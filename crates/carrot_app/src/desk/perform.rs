@@ -1,6 +1,7 @@
 //! What every action does to the desk.
 
 use carrot_lab::LabError;
+use carrot_lab::played::PlayedRun;
 
 use super::{Desk, Errand};
 use crate::action::{Action, Side, Tab};
@@ -125,6 +126,7 @@ impl Desk {
                 if action == Action::Undo { session.undo()? } else { session.redo()? }
             }
             Action::Save => self.save()?,
+            Action::KeepEpisode => self.keep_episode()?,
             _ => {}
         }
         Ok(())
@@ -178,6 +180,22 @@ impl Desk {
         session.save(&path)?;
         self.scene_path = Some(path.clone());
         self.note(format!("Saved {}", path.display()));
+        Ok(())
+    }
+
+    /// Writes the last whole episode of the chosen row into the run folder of this reward's, which it makes if need be.
+    fn keep_episode(&mut self) -> Result<(), LabError> {
+        let Some(session) = &self.session else { return Ok(()) };
+        let nothing = || LabError::Refused("no whole episode of this env is kept yet: play one first".into());
+        let episode = session.live().played(session.env()).ok_or_else(nothing)?;
+        let run = match self.played.take().filter(|run| run.is_of(session.setup())) {
+            Some(run) => run,
+            None => PlayedRun::create(session.setup(), &self.places.runs, "hand")?,
+        };
+        let run = self.played.insert(run);
+        run.keep(&episode)?;
+        let told = format!("Kept episode {} of this run: {}", run.kept(), run.path().display());
+        self.note(told);
         Ok(())
     }
 

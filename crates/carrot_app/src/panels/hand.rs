@@ -19,6 +19,8 @@ pub struct HandView {
     pub own: Option<(f64, f32)>,
     /// The driver's name, and the mean of its episodes: return and score.
     pub driver: (String, Option<(f64, f32)>),
+    /// The folder of the episodes that were kept, and how many there are.
+    pub kept: Option<(String, usize)>,
 }
 
 /// Shows the panel.
@@ -52,6 +54,14 @@ pub fn show(ui: &mut Ui, view: &HandView, actions: &mut Vec<Action>) {
     };
     line(ui, "you", view.own);
     line(ui, &view.driver.0, view.driver.1);
+    let keep = egui::Button::new("Keep your last episode");
+    let hint = "Write it into a run folder: to score it again, or to be imitated (Ctrl+K)";
+    if ui.add_enabled(view.own.is_some(), keep).on_hover_text(hint).clicked() {
+        actions.push(Action::KeepEpisode);
+    }
+    if let Some((folder, count)) = &view.kept {
+        quiet(ui, format!("{count} kept in {folder}"));
+    }
 }
 
 fn steer(ui: &mut Ui, space: &ActionSpace, hand: &[f32], actions: &mut Vec<Action>) {

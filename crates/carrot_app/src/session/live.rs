@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use carrot_lab::models::open_models;
+use carrot_lab::played::Played;
 use carrot_lab::{Device, LabError, Setup};
+use carrot_record::EpisodeKey;
 use carrot_reward::{
     Asked, Best, EpisodeSummary, EpisodeSums, Graph, Ledger, Revision, RewardError, RewardModels,
     RolloutView, account_row, project,
@@ -114,6 +116,20 @@ impl Live {
     /// Whole episodes that ended, oldest first.
     pub fn episodes(&self) -> &VecDeque<EndedEpisode> {
         &self.episodes
+    }
+
+    /// The newest whole episode of a row, if all its steps are kept.
+    pub fn played(&self, row: usize) -> Option<Played> {
+        let EndedEpisode { summary, tick } =
+            self.episodes.iter().rev().find(|ended| ended.summary.env as usize == row)?;
+        let (first, width) = (tick + 1 - u64::from(summary.length), self.actions.len() / self.rows());
+        let key = EpisodeKey { seed: self.env.config().seed, env_id: summary.env, episode: summary.episode };
+        let mut played = Played { key, actions: Vec::new(), signals: Vec::new() };
+        for (_, record) in self.history.range(first, *tick) {
+            played.actions.extend_from_slice(&record.actions[row * width..][..width]);
+            played.signals.extend(record.signals.iter().skip(row).step_by(self.rows()));
+        }
+        (played.actions.len() == summary.length as usize * width).then_some(played)
     }
 
     /// One step of all rows: acted, simulated, paid, remembered.

@@ -223,7 +223,7 @@ fn number_fields_find_what_can_be_turned() {
 fn numbers_within_a_program_can_be_turned() {
     let program = r##"Program(r#"
         param width = 0.2 [m] in 0.05..1.0; // of the middle
-        term("near it", 0.5, exp(-norm(cart_position) / width));
+        term("near it", 0.5, exp(-abs(cart_position) / width));
         term("alive", 1, 1);
     "#)"##;
     let mut session = open("CartPole-v1", program, 1);

@@ -344,5 +344,6 @@ pub fn hand(desk: &Desk, session: &Session) -> HandView {
         keys: desk.hand.bindings().iter().map(|b| (b.key.name().to_string(), b.what.clone())).collect(),
         own: last.map(|e| (e.summary.returns[0], e.summary.score)),
         driver: (session.driver().name().into(), summary(false)),
+        kept: desk.played.as_ref().map(|run| (run.path().display().to_string(), run.kept())),
     }
 }

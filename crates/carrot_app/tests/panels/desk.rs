@@ -116,6 +116,44 @@ fn a_hand_on_the_wheel_steers_by_keys() {
 }
 
 #[test]
+fn an_episode_by_hand_is_kept_as_one_of_a_run() {
+    let place = Workplace::new();
+    let mut desk = place.with("cart_pole.ron");
+    desk.apply(Action::KeepEpisode);
+    assert!(desk.notices.pop().unwrap().contains("play one first"));
+    desk.apply(Action::TakeWheel(true));
+    desk.apply(Action::Steer(vec![1.0]));
+    // Always to the right: the pole falls within a dozen steps.
+    (0..30).for_each(|_| desk.apply(Action::StepOnce));
+    let last = |desk: &carrot_app::desk::Desk| {
+        let session = desk.session.as_ref().unwrap();
+        let own = session.live().episodes().iter().rev().find(|e| e.summary.env as usize == session.env());
+        own.unwrap().summary.clone()
+    };
+    desk.side = Side::Hand;
+    let mut harness = window(desk, SIZE);
+    harness.get_by_label("Keep your last episode").click();
+    harness.run_steps(2);
+    let run = harness.state().played.as_ref().unwrap().path().to_path_buf();
+    let kept = carrot_lab::rescore::read_episodes(&run).unwrap();
+    let own = last(harness.state());
+    assert_eq!((kept.len(), kept[0].key.episode, kept[0].steps), (1, own.episode, own.length as usize));
+    assert!(kept[0].actions.iter().all(|action| *action == 1.0) && kept[0].steps > 5);
+    let paid: f64 = kept[0].totals.iter().map(|paid| f64::from(*paid)).sum();
+    assert!((paid - own.returns.iter().sum::<f64>()).abs() < 1e-6, "{paid} and {:?}", own.returns);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    harness.run_steps(2);
+    let told = harness.state_mut().notices.pop().unwrap();
+    assert!(told.contains("already exists"), "{told}");
+    // Under another reward it is another run.
+    let desk = harness.state_mut();
+    desk.apply(Action::Switch { graph: 0, path: "alive".into(), on: false });
+    desk.apply(Action::KeepEpisode);
+    assert!(desk.notices.last().unwrap().contains("Kept episode 1"), "{:?}", desk.notices);
+    assert_ne!(desk.played.as_ref().unwrap().path(), run);
+}
+
+#[test]
 fn an_edit_is_undone_by_keys() {
     let place = Workplace::new();
     let mut desk = place.with("cart_pole.ron");
