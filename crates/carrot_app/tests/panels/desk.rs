@@ -144,7 +144,7 @@ fn an_episode_by_hand_is_kept_as_one_of_a_run() {
     harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
     harness.run_steps(2);
     let told = harness.state_mut().notices.pop().unwrap();
-    assert!(told.contains("already exists"), "{told}");
+    assert!(told.contains("exists already"), "{told}");
     // Under another reward it is another run.
     let desk = harness.state_mut();
     desk.apply(Action::Switch { graph: 0, path: "alive".into(), on: false });
