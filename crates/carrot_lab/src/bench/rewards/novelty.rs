@@ -1,5 +1,5 @@
-//! A goal that is paid for once, far from where the agent begins: with no bonus, with one for what is new in the episode,
-//! with one for what is new over the training, and with both multiplied.
+//! A goal that is paid for once, far from where the agent begins: with no bonus, with one for what is new in the
+//! episode, with one for what is new over the training, and with both multiplied.
 //!
 //! # Source
 //! Henaff et al., "A study of global and episodic bonuses for exploration in contextual MDPs" (2023): which of them
