@@ -265,3 +265,26 @@ fn learning_is_cut_off_in_time() {
     assert_eq!(code, Some(6), "{refused}");
     assert!(refused["error"]["message"].as_str().unwrap().contains("nowhere"), "{refused}");
 }
+
+#[test]
+fn bonuses_are_measured_with_layouts_that_are_shared_and_with_one_for_each_episode() {
+    let here = tempfile::tempdir().unwrap();
+    let args = "bench rewards crossing --seeds 1 --bonus global --bonus episodic --markdown crossing.md \
+                learner.total_steps=1024 batch.num_envs=8 learner.num_minibatches=2";
+    let (found, code) = json(here.path(), &args.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(code, Some(0), "{found}");
+    let of = |name: &str| -> Vec<&str> {
+        found.as_array().unwrap().iter().map(|result| result[name].as_str().unwrap()).collect()
+    };
+    assert_eq!(of("variant"), ["episodic", "global", "episodic", "global"]);
+    assert_eq!(of("layouts"), ["4 in all", "4 in all", "one per episode", "one per episode"]);
+    for result in found.as_array().unwrap() {
+        assert_eq!(
+            (result["env_steps"].as_u64(), result["solved_at"].as_u64()),
+            (Some(1024), None),
+            "{result}"
+        );
+    }
+    let page = std::fs::read_to_string(here.path().join("crossing.md")).unwrap();
+    assert_eq!(page.lines().filter(|line| line.starts_with("| MultiRoom-N4 | ")).count(), 4, "{page}");
+}

@@ -105,6 +105,7 @@ fn names_on_command_lines() {
         (&["bench", "step", "--task", "CartPole"], "CartPole-v1"),
         (&["bench", "step", "--reward", "shapd"], "shaped"),
         (&["bench", "learn", "--task", "Empty-8x9"], "Empty-8x8"),
+        (&["bench", "rewards", "crossing", "--bonus", "globl"], "global"),
     ] {
         let (document, code) = json(here.path(), args);
         let mistake = first(&document);

@@ -12,7 +12,8 @@
 //! # When it misleads
 //! New is not good: an agent that is paid for both may walk on instead of finishing, so give the bonus a group with a
 //! discount and a value head of its own, and watch the truth. Signals that never repeat, such as noise or a clock, are
-//! new for ever.
+//! new for ever. Where episodes share their layouts an episodic bonus pays for the same tiles again and again, and where
+//! each has its own a global one is never used up; the product holds at both ends.
 
 mod episodic;
 mod global;

@@ -2,6 +2,7 @@
 
 use carrot_lab::LabError;
 use carrot_lab::bench::rewards::gold::{self, Variant};
+use carrot_lab::bench::rewards::novelty::NoveltyCase;
 use carrot_lab::bench::rewards::preferences::{CASES, PreferenceCase, PreferenceTask};
 use carrot_lab::bench::rewards::{
     imitation, noise, novelty, over_optimisation, preferences, regret, self_play,
@@ -28,6 +29,8 @@ pub(crate) enum Rewards {
     Imitation(Preferences),
     /// DoorKey-16x16 without a bonus, with an episodic one, a global one, and their product
     Novelty(Novelty),
+    /// MultiRoom-N4 with the same bonuses, with layouts that episodes share and with one for each
+    Crossing(Novelty),
     /// Partial return against regret on random grids with exact optima
     Regret(Regret),
 }
@@ -114,7 +117,8 @@ impl Rewards {
             }
             Self::SelfPlay(own) => own.run(output),
             Self::Imitation(own) => own.run_imitation(output),
-            Self::Novelty(own) => own.run(output),
+            Self::Novelty(own) => own.run(novelty::DOOR_KEY, output),
+            Self::Crossing(own) => own.run(novelty::CROSSING, output),
             Self::Regret(own) => own.run(output),
         }
     }
@@ -196,16 +200,23 @@ impl Curves {
 }
 
 impl Novelty {
-    fn run(&self, output: &Output) -> Result<(), Failure> {
+    fn run(&self, cases: &[NoveltyCase], output: &Output) -> Result<(), Failure> {
+        let bonuses = chosen("bonus", &self.bonus, novelty::VARIANTS.into_iter(), |variant| variant.0)?;
         let mut found = Vec::new();
-        for variant in chosen("bonus", &self.bonus, novelty::VARIANTS.into_iter(), |variant| variant.0)? {
-            for seed in 1..=self.trainings.seeds {
-                let result = novelty::measure(variant, &self.trainings.overrides, seed)?;
-                output.note(&format!(
-                    "{}, seed {seed}: success {:.2} after {} env steps",
-                    result.variant, result.agent.success_rate, result.env_steps
-                ));
-                found.push(result);
+        for case in cases {
+            for bonus in &bonuses {
+                for seed in 1..=self.trainings.seeds {
+                    let result = novelty::measure(case, *bonus, &self.trainings.overrides, seed)?;
+                    output.note(&format!(
+                        "layouts {}, {}, seed {seed}: success {:.2}, score {:.3} after {} env steps",
+                        result.layouts,
+                        result.variant,
+                        result.agent.success_rate,
+                        result.agent.mean_score,
+                        result.env_steps
+                    ));
+                    found.push(result);
+                }
             }
         }
         answer(output, &found, &novelty::table(&found), self.trainings.markdown.as_deref())

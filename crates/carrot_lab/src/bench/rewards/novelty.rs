@@ -1,5 +1,11 @@
-//! A key, a door and a goal that is paid for once: with no bonus, with one for what is new in the episode, with one for
-//! what is new over the training, and with both.
+//! A goal that is paid for once, far from where the agent begins: with no bonus, with one for what is new in the
+//! episode, with one for what is new over the training, and with both multiplied.
+//!
+//! # Source
+//! Henaff et al., "A study of global and episodic bonuses for exploration in contextual MDPs" (2023): which of them
+//! helps hangs on how much episodes share. To a global bonus a layout that never comes again is new for ever; an
+//! episodic one pays for a layout that always comes as if nobody had ever seen it. So what is counted must hold what
+//! tells layouts apart.
 
 use carrot_learn::Device;
 use carrot_scene::Source;
@@ -12,35 +18,64 @@ use crate::error::LabError;
 use crate::setup::{ModelFiles, Setup};
 use crate::trainer::Trainer;
 
-/// The scene; its bonus is for what is new in the episode.
-const SCENE: (&str, &str) =
-    ("benches/rewards/door_key.ron", include_str!("../../../../../benches/rewards/door_key.ron"));
 /// From this rate of successes on the task counts as solved.
 const SOLVED: f64 = 0.9;
-/// Updates between evaluations.
-const EVERY: u64 = 20;
 
-/// Names of the bonuses, and what the scene is changed by.
+/// A task with its layouts.
+#[derive(Debug, Clone, Copy)]
+pub struct NoveltyCase {
+    /// The task.
+    pub task: &'static str,
+    /// How many layouts its episodes have.
+    pub layouts: &'static str,
+    scene: (&'static str, &'static str),
+    /// Overrides of the scene.
+    own: &'static [&'static str],
+    /// Updates between evaluations.
+    every: u64,
+}
+
+const MULTI_ROOM: (&str, &str) =
+    ("benches/rewards/multi_room.ron", include_str!("../../../../../benches/rewards/multi_room.ron"));
+/// What a table says of episodes that share nothing.
+const UNSHARED: &str = "one per episode";
+
+/// A key, a door and a large room.
+pub const DOOR_KEY: &[NoveltyCase] = &[NoveltyCase {
+    task: "DoorKey-16x16",
+    layouts: UNSHARED,
+    scene: ("benches/rewards/door_key.ron", include_str!("../../../../../benches/rewards/door_key.ron")),
+    own: &[],
+    every: 20,
+}];
+
+/// Four rooms whose layouts are shared by all episodes, and by none.
+pub const CROSSING: &[NoveltyCase] = &[
+    NoveltyCase {
+        task: "MultiRoom-N4",
+        layouts: "4 in all",
+        scene: MULTI_ROOM,
+        own: &[r#"task=Task(name: "MultiRoom-N4", params: (layouts: 4))"#],
+        every: 5,
+    },
+    NoveltyCase { task: "MultiRoom-N4", layouts: UNSHARED, scene: MULTI_ROOM, own: &[], every: 5 },
+];
+
+/// Names of the bonuses, and what a scene that has both is changed by.
 pub const VARIANTS: [(&str, &[&str]); 4] = [
     ("none", &["novelty=None", "reward=\"sparse\"", "learner.group_gammas={}"]),
-    ("episodic", &[]),
-    (
-        "global",
-        &[
-            "novelty=[(model: \"new\", inputs: [\"agent_x\", \"agent_y\", \"has_key\", \"door_open\"], global: Counts(cells: 16))]",
-        ],
-    ),
-    (
-        "product",
-        &[
-            "novelty=[(model: \"new\", inputs: [\"agent_x\", \"agent_y\", \"has_key\", \"door_open\"], episodic: Counts(cells: 16), global: Counts(cells: 16))]",
-        ],
-    ),
+    ("episodic", &["novelty[0].global=None"]),
+    ("global", &["novelty[0].episodic=None"]),
+    ("product", &[]),
 ];
 
 /// What one training came to.
 #[derive(Debug, Clone, Serialize)]
 pub struct NoveltyResult {
+    /// The task.
+    pub task: &'static str,
+    /// How many layouts its episodes had.
+    pub layouts: &'static str,
     /// Which bonus.
     pub variant: &'static str,
     /// The seed.
@@ -58,22 +93,24 @@ pub struct NoveltyResult {
 /// # Errors
 /// When an override does not fit or a training fails.
 pub fn measure(
+    case: &NoveltyCase,
     (variant, own): (&'static str, &[&str]),
     overrides: &[String],
     seed: u64,
 ) -> Result<NoveltyResult, LabError> {
     let read = |last: &[&str]| {
         let own = last.iter().map(|text| (*text).to_string());
-        let all: Vec<String> =
-            overrides.iter().cloned().chain([format!("batch.seed={seed}")]).chain(own).collect();
-        Setup::read(&Source::new(SCENE.0, SCENE.1), &all, ModelFiles::new())
+        let layouts = case.own.iter().map(|text| (*text).to_string());
+        let seed = [format!("batch.seed={seed}")];
+        let all: Vec<String> = layouts.chain(overrides.iter().cloned()).chain(seed).chain(own).collect();
+        Setup::read(&Source::new(case.scene.0, case.scene.1), &all, ModelFiles::new())
     };
     let judge = read(VARIANTS[0].1)?;
     let mut trainer = Trainer::new(read(own)?, Device::Cpu)?;
     loop {
         trainer.update()?;
         let over = trainer.is_complete();
-        if !over && !trainer.updates().is_multiple_of(EVERY) {
+        if !over && !trainer.updates().is_multiple_of(case.every) {
             continue;
         }
         let agent = judged(&judge, &trainer, seed)?;
@@ -81,6 +118,8 @@ pub fn measure(
         if solved || over {
             let env_steps = trainer.env_steps();
             return Ok(NoveltyResult {
+                task: case.task,
+                layouts: case.layouts,
                 variant,
                 seed,
                 solved_at: solved.then_some(env_steps),
@@ -93,18 +132,27 @@ pub fn measure(
 
 /// The table of all trainings.
 pub fn table(found: &[NoveltyResult]) -> Table {
-    let headings = ["bonus", "seeds", "solved", "env steps until solved", "success (truth)"];
-    let row = |(variant, _): &(&'static str, _)| {
-        let own = || found.iter().filter(|result| result.variant == *variant);
-        let solved = own().filter_map(|result| result.solved_at);
+    let headings = [
+        "task",
+        "layouts",
+        "bonus",
+        "solved",
+        "million env steps until solved",
+        "success (truth)",
+        "score (truth)",
+    ];
+    let alike = |a: &NoveltyResult, b: &NoveltyResult| a.layouts == b.layouts && a.variant == b.variant;
+    let row = |group: &[NoveltyResult]| {
+        let solved = group.iter().filter_map(|result| result.solved_at);
         vec![
-            (*variant).into(),
-            own().count().to_string(),
-            format!("{} of {}", solved.clone().count(), own().count()),
-            cell(solved.map(|steps| steps as f64)),
-            cell(own().map(|result| result.agent.success_rate)),
+            group[0].task.into(),
+            group[0].layouts.into(),
+            group[0].variant.into(),
+            format!("{} of {}", solved.clone().count(), group.len()),
+            cell(solved.map(|steps| steps as f64 / 1e6)),
+            cell(group.iter().map(|result| result.agent.success_rate)),
+            cell(group.iter().map(|result| result.agent.mean_score)),
         ]
     };
-    let known = VARIANTS.iter().filter(|(variant, _)| found.iter().any(|result| result.variant == *variant));
-    Table { headings: headings.map(String::from).into(), rows: known.map(row).collect() }
+    Table { headings: headings.map(String::from).into(), rows: found.chunk_by(alike).map(row).collect() }
 }
