@@ -10,6 +10,9 @@ use crate::runs::FoundRun;
 use crate::session::mirror::unpaid_row;
 use crate::solid::{Bounds, solids};
 
+/// Letters that a card has room for.
+const CARD_LETTERS: usize = 96;
+
 /// Cards of all scenes in a folder, in the order of the tasks, and what could not be read.
 pub fn scene_cards(folder: &Path, models: &ModelFiles) -> (Vec<SceneCard>, Vec<String>) {
     let Some(files) = ron_files(folder) else {
@@ -52,6 +55,19 @@ fn first_comment(path: &Path) -> Option<String> {
     Some(text.lines().next()?.strip_prefix("//")?.trim().to_string())
 }
 
+/// The beginning of the comment that a scene begins with, up to where it pauses; without one what its task says.
+fn opening_words(text: &str, otherwise: &str) -> String {
+    let comment: Vec<&str> = text.lines().map_while(|line| Some(line.strip_prefix("//")?.trim())).collect();
+    let comment = comment.join(" ");
+    let end = [". ", ": ", "; ", " ("].iter().filter_map(|pause| comment.find(pause)).min();
+    let words = comment[..end.unwrap_or(comment.len())].trim_end_matches('.');
+    match words.char_indices().nth(CARD_LETTERS) {
+        _ if words.is_empty() => otherwise.into(),
+        None => format!("{words}."),
+        Some((end, _)) => format!("{}...", &words[..end]),
+    }
+}
+
 fn scene_card(file: &Path, models: &ModelFiles) -> Result<SceneCard, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let source = Source::read(file).map_err(|error| wrong(&error))?;
@@ -63,8 +79,9 @@ fn scene_card(file: &Path, models: &ModelFiles) -> Result<SceneCard, String> {
         path: file.to_path_buf(),
         task: spec.name.into(),
         family: spec.family.into(),
-        about: spec.about.into(),
-        detail: format!("{}: {}", file.file_stem().unwrap_or_default().to_string_lossy(), setup.reward),
+        title: file.file_stem().unwrap_or_default().to_string_lossy().replace('_', " "),
+        about: opening_words(source.text(), spec.about),
+        detail: format!("{}, {} reward", spec.name, setup.reward),
         is_flat: frame.drawing.tiles.is_some(),
         bounds: match frame.drawing.tiles {
             Some(_) => Bounds::of(&solids),
@@ -87,4 +104,21 @@ pub fn run_cards(runs: &[FoundRun]) -> Vec<RunCard> {
         }
     };
     runs.iter().map(card).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_says_what_its_scene_begins_with() {
+        let of = |text: &str| opening_words(text, "The task.");
+        assert_eq!(
+            of("// Reach at 0.5 m, told in words: how far\n// it is.\n("),
+            "Reach at 0.5 m, told in words."
+        );
+        assert_eq!(of("// A pole\n// that stands.\n(version: 1)"), "A pole that stands.");
+        assert_eq!(of("(version: 1) // later"), "The task.");
+        assert_eq!(of(&format!("// {}", "é".repeat(200))).chars().count(), CARD_LETTERS + 3);
+    }
 }

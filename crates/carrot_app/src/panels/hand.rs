@@ -17,8 +17,8 @@ pub struct HandView {
     pub keys: Vec<(String, String)>,
     /// The last whole episodes by hand and by the driver: return and score.
     pub own: Option<(f64, f32)>,
-    /// The driver's name, and the mean of its episodes: return and score.
-    pub driver: (String, Option<(f64, f32)>),
+    /// The mean of the episodes of all other envs so far: return and score.
+    pub others: Option<(f64, f32)>,
     /// The folder of the episodes that were kept, and how many there are.
     pub kept: Option<(String, usize)>,
 }
@@ -42,7 +42,7 @@ pub fn show(ui: &mut Ui, view: &HandView, actions: &mut Vec<Action>) {
         heading(ui, "Action");
         steer(ui, &view.space, hand, actions);
     }
-    heading(ui, "Your last episode beside the driver's");
+    heading(ui, "Your last episode beside those of other envs");
     let line = |ui: &mut Ui, name: &str, found: Option<(f64, f32)>| {
         let text = found.map_or("no whole episode yet".into(), |(paid, score)| {
             format!("return {paid:.2}, score {score:.2}")
@@ -53,7 +53,7 @@ pub fn show(ui: &mut Ui, view: &HandView, actions: &mut Vec<Action>) {
         });
     };
     line(ui, "you", view.own);
-    line(ui, &view.driver.0, view.driver.1);
+    line(ui, "the others, mean", view.others);
     let keep = egui::Button::new("Keep your last episode");
     let hint = "Write it into a run folder: to score it again, or to be imitated (Ctrl+K)";
     if ui.add_enabled(view.own.is_some(), keep).on_hover_text(hint).clicked() {
@@ -92,8 +92,11 @@ fn steer(ui: &mut Ui, space: &ActionSpace, hand: &[f32], actions: &mut Vec<Actio
         ActionSpace::Continuous { names, units, low, high } => {
             for (element, name) in names.iter().enumerate() {
                 ui.horizontal(|ui| {
+                    // Actions of -1 to 1 stand for so many units each: `0.5 m/s`.
+                    let times =
+                        if units[element].starts_with(|c: char| c.is_ascii_digit()) { " × " } else { " " };
                     let slider = Slider::new(&mut action[element], low[element]..=high[element])
-                        .suffix(format!(" {}", units[element]));
+                        .suffix(format!("{times}{}", units[element]));
                     changed |= named(ui.add(slider), name).changed();
                     ui.label(name);
                 });

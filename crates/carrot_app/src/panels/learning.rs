@@ -25,7 +25,7 @@ pub fn show(ui: &mut Ui, view: &LearningView) {
         );
         return;
     }
-    let pictures = [("return per episode", &view.returns), ("score per episode (truth)", &view.scores)];
+    let pictures = [("return per episode", &view.returns), ("score (truth)", &view.scores)];
     ui.columns(2, |uis| {
         for (ui, (title, curves)) in uis.iter_mut().zip(pictures) {
             let plot = Plot::new(title)

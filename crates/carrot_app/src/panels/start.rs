@@ -28,13 +28,15 @@ pub struct StartView {
 pub struct SceneCard {
     /// Its file.
     pub path: PathBuf,
+    /// Its name.
+    pub title: String,
     /// Name of the task.
     pub task: String,
     /// `control`, `gridworld` or `manipulation`.
     pub family: String,
-    /// What the task asks for.
+    /// What it says of itself.
     pub about: String,
-    /// Its file and its reward.
+    /// Its task and its reward.
     pub detail: String,
     /// Its first state.
     pub solids: Vec<Solid>,
@@ -142,7 +144,7 @@ fn card(ui: &mut Ui, scene: &SceneCard, actions: &mut Vec<Action>) {
     text.min.y = picture.bottom() + 4.0;
     let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(text).layout(Layout::top_down(Align::Min)));
     inner.spacing_mut().item_spacing.y = 1.0;
-    inner.add(egui::Label::new(RichText::new(&scene.task).strong()).truncate().selectable(false));
+    inner.add(egui::Label::new(RichText::new(&scene.title).strong()).truncate().selectable(false));
     inner.add(egui::Label::new(RichText::new(&scene.about).small()).wrap().selectable(false));
     let detail = egui::Label::new(RichText::new(&scene.detail).small().weak()).truncate().selectable(false);
     inner.with_layout(Layout::bottom_up(Align::Min), |ui| ui.add(detail));

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use egui::{Color32, ColorImage, Label, RichText, TextureOptions, Ui, Vec2b, load::SizedTexture, vec2};
+use egui::{
+    Color32, ColorImage, Label, RichText, TextureOptions, Ui, UiBuilder, Vec2b, load::SizedTexture, vec2,
+};
 use egui_plot::{Corner, Legend, Line, Plot, PlotPoints, Points, VLine};
 
 use super::contributions::{cursor_color, seek};
@@ -53,12 +55,23 @@ pub struct SightView {
 
 /// Shows the panel; a click on the plot over time goes to the step.
 pub fn show(ui: &mut Ui, view: &WordsView, actions: &mut Vec<Action>) {
-    ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new(&view.term).strong());
-        ui.label(&view.question);
-        quiet(ui, &view.asked);
+    let room = ui.available_rect_before_wrap();
+    let side = ui.scope_builder(UiBuilder::new().max_rect(room), |ui| picture(ui, view, room.height())).inner;
+    let mut rest = room;
+    rest.min.x += side + ui.spacing().item_spacing.x;
+    ui.scope_builder(UiBuilder::new().max_rect(rest), |ui| {
+        agreement(ui, view);
+        let (width, height) = (ui.available_width(), ui.available_height());
+        ui.horizontal_top(|ui| {
+            over_time(ui, view, vec2(0.58 * width, height), actions);
+            against_truth(ui, view, vec2(ui.available_width(), height));
+        });
     });
-    let agreement = |value: Option<f64>| value.map_or("not known yet".into(), |value| format!("{value:.2}"));
+}
+
+/// How the answers go with the truth.
+fn agreement(ui: &mut Ui, view: &WordsView) {
+    let told = |value: Option<f64>| value.map_or("not known yet".into(), |value| format!("{value:.2}"));
     ui.horizontal_wrapped(|ui| {
         let color = |value: Option<f64>, even: f64| match value {
             Some(value) if value > even + 0.1 => GOOD,
@@ -66,57 +79,48 @@ pub fn show(ui: &mut Ui, view: &WordsView, actions: &mut Vec<Action>) {
             _ => ui.visuals().weak_text_color(),
         };
         let (auc, rank) = (color(view.auc, 0.5), color(view.rank, 0.0));
-        ui.label(RichText::new(format!("AUC with success: {}", agreement(view.auc))).color(auc))
-            .on_hover_text(
-                "The chance that a step with success is valued above one without; 0.5 tells nothing",
-            );
-        ui.label(RichText::new(format!("rank with score: {}", agreement(view.rank))).color(rank))
-            .on_hover_text(
-                "Spearman's rank correlation of answers with the task's own score; 0 tells nothing",
-            );
-        quiet(ui, format!("over {} pictures of all envs in the steps shown", view.pictures));
-    });
-    let height = ui.available_height() - 4.0;
-    ui.horizontal(|ui| {
-        picture(ui, view, height);
-        let width = ui.available_width();
-        over_time(ui, view, vec2(0.58 * width, height), actions);
-        against_truth(ui, view, vec2(ui.available_width(), height));
+        ui.label(RichText::new(&view.term).strong()).on_hover_text(&view.question);
+        ui.label(RichText::new(format!("AUC with success: {}", told(view.auc))).color(auc)).on_hover_text(
+            "The chance that a step with success is valued above one without; 0.5 tells nothing",
+        );
+        ui.label(RichText::new(format!("rank with score: {}", told(view.rank))).color(rank)).on_hover_text(
+            "Spearman's rank correlation of answers with the task's own score; 0 tells nothing",
+        );
+        quiet(ui, format!("{} pictures of all envs; {}", view.pictures, view.asked));
     });
 }
 
-/// The picture that the model sees, its answer below, and the truth below that.
-fn picture(ui: &mut Ui, view: &WordsView, height: f32) {
+/// The picture that the model sees, its answer below, and the truth below that; gives their width.
+fn picture(ui: &mut Ui, view: &WordsView, height: f32) -> f32 {
     let line = ui.text_style_height(&egui::TextStyle::Body) + ui.spacing().item_spacing.y;
     let side = (height - 2.0 * line).max(32.0);
-    ui.allocate_ui(vec2(side, height), |ui| {
-        ui.set_width(side);
-        ui.vertical(|ui| match &view.sight {
-            Some(Ok(sight)) => {
-                let id = ui.id().with("sight");
-                let texture = ui.data_mut(|data| data.get_temp::<(Arc<ColorImage>, egui::TextureHandle)>(id));
-                let kept = texture.filter(|(image, _)| Arc::ptr_eq(image, &sight.picture));
-                let texture = kept.map(|(_, texture)| texture).unwrap_or_else(|| {
-                    let image = sight.picture.clone();
-                    let data = egui::ImageData::Color(image.clone());
-                    let texture = ui.ctx().load_texture("sight", data, TextureOptions::NEAREST);
-                    ui.data_mut(|kept| kept.insert_temp(id, (image, texture.clone())));
-                    texture
-                });
-                let image = ui.image(SizedTexture::new(texture.id(), vec2(side, side)));
-                named(image, "What the model sees").on_hover_text("The shown step, as the model sees it");
-                for (name, value) in [("says", sight.answer), ("score", sight.score)] {
-                    ui.add(Label::new(format!("{name} {}", number(value))).extend());
-                }
+    ui.set_width(side);
+    match &view.sight {
+        Some(Ok(sight)) => {
+            let id = ui.id().with("sight");
+            let texture = ui.data_mut(|data| data.get_temp::<(Arc<ColorImage>, egui::TextureHandle)>(id));
+            let kept = texture.filter(|(image, _)| Arc::ptr_eq(image, &sight.picture));
+            let texture = kept.map(|(_, texture)| texture).unwrap_or_else(|| {
+                let image = sight.picture.clone();
+                let data = egui::ImageData::Color(image.clone());
+                let texture = ui.ctx().load_texture("sight", data, TextureOptions::NEAREST);
+                ui.data_mut(|kept| kept.insert_temp(id, (image, texture.clone())));
+                texture
+            });
+            let image = ui.image(SizedTexture::new(texture.id(), vec2(side, side)));
+            named(image, "What the model sees").on_hover_text("The shown step, as the model sees it");
+            for (name, value) in [("says", sight.answer), ("score", sight.score)] {
+                ui.add(Label::new(format!("{name} {}", number(value))).extend());
             }
-            Some(Err(why)) => {
-                ui.add(Label::new(RichText::new(why).color(BAD)).wrap());
-            }
-            None => {
-                quiet(ui, "The picture comes with the next frame.");
-            }
-        });
-    });
+        }
+        Some(Err(why)) => {
+            ui.add(Label::new(RichText::new(why).color(BAD)).wrap());
+        }
+        None => {
+            quiet(ui, "The picture comes with the next frame.");
+        }
+    }
+    side
 }
 
 /// Answers and the score, one above the other's scale.
@@ -127,7 +131,7 @@ fn over_time(ui: &mut Ui, view: &WordsView, size: egui::Vec2, actions: &mut Vec<
         points.map(|(&tick, &value)| [tick as f64, f64::from(value)]).collect()
     };
     let plot = Plot::new("answers")
-        .legend(Legend::default().position(Corner::LeftTop))
+        .legend(Legend::default().position(Corner::RightBottom))
         .x_axis_label("step")
         .width(size.x)
         .height(size.y)
@@ -152,7 +156,7 @@ fn against_truth(ui: &mut Ui, view: &WordsView, size: egui::Vec2) {
             .collect()
     };
     let plot = Plot::new("against truth")
-        .legend(Legend::default().position(Corner::LeftTop))
+        .legend(Legend::default().position(Corner::RightBottom))
         .x_axis_label("score (truth)")
         .y_axis_label("answer")
         .width(size.x)

@@ -4,7 +4,7 @@ mod labels;
 mod words;
 
 use carrot_lab::scenario::{Expectation, Verdict};
-use carrot_reward::{COMBINATOR_DOCS, RuleDoc};
+use carrot_reward::{COMBINATOR_DOCS, EpisodeSummary, RuleDoc};
 
 use crate::desk::Desk;
 use crate::panels::batch::BatchView;
@@ -328,14 +328,10 @@ pub fn training(desk: &Desk, session: &Session) -> TrainingView {
 
 /// Driving by hand.
 pub fn hand(desk: &Desk, session: &Session) -> HandView {
-    let summary = |own: bool| {
-        let env = session.env() as u32;
-        let found: Vec<_> =
-            session.live().episodes().iter().filter(|e| (e.summary.env == env) == own).collect();
-        let n = found.len().max(1) as f64;
-        let paid = found.iter().map(|e| e.summary.returns[0]).sum::<f64>() / n;
-        let score = found.iter().map(|e| f64::from(e.summary.score)).sum::<f64>() / n;
-        (!found.is_empty()).then_some((paid, score as f32))
+    let all = || session.live().episodes().iter().map(|ended| &ended.summary);
+    let others: Vec<&EpisodeSummary> = all().filter(|e| e.env as usize != session.env()).collect();
+    let mean = |of: &dyn Fn(&EpisodeSummary) -> f64| {
+        others.iter().map(|episode| of(episode)).sum::<f64>() / others.len().max(1) as f64
     };
     let last = session.live().episodes().iter().rev().find(|e| e.summary.env as usize == session.env());
     HandView {
@@ -343,7 +339,8 @@ pub fn hand(desk: &Desk, session: &Session) -> HandView {
         hand: session.hand().map(<[f32]>::to_vec),
         keys: desk.hand.bindings().iter().map(|b| (b.key.name().to_string(), b.what.clone())).collect(),
         own: last.map(|e| (e.summary.returns[0], e.summary.score)),
-        driver: (session.driver().name().into(), summary(false)),
+        others: (!others.is_empty())
+            .then_some((mean(&|e| e.returns[0]), mean(&|e| f64::from(e.score)) as f32)),
         kept: desk.played.as_ref().map(|run| (run.path().display().to_string(), run.kept())),
     }
 }

@@ -175,6 +175,7 @@ fn stops(scene: &Path, at_length: bool) -> Vec<Beat> {
     let mut beats = vec![
         Beat::Do(Action::OpenScene(scene.into())),
         Beat::Do(Action::SetSpeed(4.0)),
+        tab("1", KeyCode::Digit1),
         Beat::Wait(6),
         play(),
         Beat::Wait(12),

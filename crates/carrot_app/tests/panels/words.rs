@@ -62,6 +62,35 @@ fn a_question_is_shown_with_picture_answer_and_truth() {
 }
 
 #[test]
+fn the_world_keeps_its_size_whatever_is_shown_below_it() {
+    let place = Workplace::new();
+    let mut desk = desk(&place);
+    (0..30).for_each(|_| desk.apply(Action::StepOnce));
+    for size in [(1280.0, 720.0), (1920.0, 1080.0)] {
+        let world = std::rc::Rc::new(std::cell::Cell::new(egui::Rect::NOTHING));
+        let mut harness = egui_kittest::Harness::builder().with_size(egui::Vec2::from(size)).build_ui_state(
+            {
+                let world = world.clone();
+                move |ui, desk: &mut Desk| world.set(carrot_app::layout::show(ui, desk).unwrap())
+            },
+            desk,
+        );
+        harness.run_steps(4);
+        let usual = world.get();
+        assert!(usual.height() > 0.5 * size.1, "{usual}");
+        for tab in Tab::ALL {
+            harness.state_mut().apply(Action::ShowTab(tab));
+            for _ in 0..4 {
+                harness.state_mut().advance(0.01, || true);
+                harness.run_steps(2);
+            }
+            assert_eq!(world.get(), usual, "{tab:?} at {size:?}");
+        }
+        desk = harness.into_state();
+    }
+}
+
+#[test]
 fn the_live_answer_is_the_one_that_is_paid() {
     let place = Workplace::new();
     let mut desk = desk(&place);
