@@ -61,7 +61,8 @@ pub fn show(ui: &mut Ui, view: &WordsView, actions: &mut Vec<Action>) {
     rest.min.x += side + ui.spacing().item_spacing.x;
     ui.scope_builder(UiBuilder::new().max_rect(rest), |ui| {
         agreement(ui, view);
-        let (width, height) = (ui.available_width(), ui.available_height());
+        // Heights are rounded up: a pixel is left.
+        let (width, height) = (ui.available_width(), ui.available_height() - 1.0);
         ui.horizontal_top(|ui| {
             over_time(ui, view, vec2(0.58 * width, height), actions);
             against_truth(ui, view, vec2(ui.available_width(), height));
@@ -93,7 +94,7 @@ fn agreement(ui: &mut Ui, view: &WordsView) {
 /// The picture that the model sees, its answer below, and the truth below that; gives their width.
 fn picture(ui: &mut Ui, view: &WordsView, height: f32) -> f32 {
     let line = ui.text_style_height(&egui::TextStyle::Body) + ui.spacing().item_spacing.y;
-    let side = (height - 2.0 * line).max(32.0);
+    let side = (height - 2.0 * line - 1.0).max(32.0);
     ui.set_width(side);
     match &view.sight {
         Some(Ok(sight)) => {
