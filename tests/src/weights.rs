@@ -21,6 +21,42 @@ fn run(folder: &std::path::Path, name: &str) -> Run {
 }
 
 #[test]
+fn a_parameter_turned_while_training_is_a_revision_of_all_its_terms() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = r##"Program(r#"
+        param width = 0.2 [rad] in 0.05..1.0;
+        term("upright", 1.0, exp(-abs(pole_angle) / width));
+        term("tilted", -0.5, min(abs(pole_angle) / width, 1));
+    "#)"##;
+    let batch = "num_envs: 8, num_steps: 16, shards: 2, seed: 4";
+    let learner = "total_steps: 1_280, update_epochs: 2, num_minibatches: 2, hidden: [16]";
+    let start = |name: &str| {
+        let options =
+            RunOptions { run_dir: Some(folder.path().join(name)), ..RunOptions::below(folder.path()) };
+        Run::start(scene("CartPole-v1", batch, program, learner), &options).unwrap()
+    };
+    let (mut turned, mut untouched) = (start("turned"), start("untouched"));
+    let told = turned.set_param(0, "breadth", 0.5).unwrap_err().to_string();
+    assert!(told.contains("breadth"), "{told}");
+    let told = turned.set_param(0, "width", 5.0).unwrap_err().to_string();
+    assert!(told.contains("0.05"), "{told}");
+    assert!(turned.set_param(7, "width", 0.5).is_err());
+    for update in 0..8 {
+        if update == 3 {
+            turned.set_param(0, "width", 0.5).unwrap();
+        }
+        turned.advance().unwrap();
+        untouched.advance().unwrap();
+    }
+    turned.checkpoint().unwrap();
+    let nodes = &turned.trainer().revision().graphs[0].nodes;
+    assert!(nodes.iter().all(|node| node.params == [0.5]), "{nodes:?}");
+    assert_ne!(hash(turned.trainer()), hash(untouched.trainer()));
+    let episodes = rescore::rescore_run(&folder.path().join("turned"), None).unwrap();
+    assert!(!episodes.is_empty() && episodes.iter().all(|episode| episode.differing_steps == 0));
+}
+
+#[test]
 fn replaying_the_revisions_gives_the_same_training() {
     let folder = tempfile::tempdir().unwrap();
     let mut by_hand = run(folder.path(), "by_hand");

@@ -199,6 +199,16 @@ impl Run {
         Ok(())
     }
 
+    /// Puts a value of a declared parameter in force from the next rollout on, and writes the revision down.
+    ///
+    /// # Errors
+    /// When there is no such parameter, or the value is outside of its range.
+    pub fn set_param(&mut self, graph: usize, name: &str, value: f32) -> Result<(), LabError> {
+        let revision = self.trainer.set_param(graph, name, value)?;
+        self.revisions.append(revision)?;
+        Ok(())
+    }
+
     /// Trains to the end, or until `stop` is set; either way a valid checkpoint remains.
     ///
     /// # Errors

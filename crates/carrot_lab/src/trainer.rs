@@ -217,9 +217,27 @@ impl Trainer {
             return Err(LabError::Refused(format!("the rewards have no node {node} in graph {graph}")));
         }
         let next = self.state.revision.with_weight(graph, node, weight, self.state.env_steps);
+        Ok(self.revise(next))
+    }
+
+    /// Puts a value of a parameter that a reward's text declares in force from the next rollout on, as a revision of
+    /// its own.
+    ///
+    /// # Errors
+    /// When there is no such parameter, or the value is outside of its range.
+    pub fn set_param(&mut self, graph: usize, name: &str, value: f32) -> Result<&Revision, LabError> {
+        if graph >= self.setup.graphs.len() {
+            return Err(LabError::Refused(format!("the rewards have no graph {graph}")));
+        }
+        let (now, env_steps) = (&self.state.revision, self.state.env_steps);
+        let next = now.with_param(&self.setup.graphs, graph, name, value, env_steps)?;
+        Ok(self.revise(next))
+    }
+
+    fn revise(&mut self, next: Revision) -> &Revision {
         self.env.shards_mut().iter_mut().for_each(|shard| project(&next, shard));
         self.state.revision = next;
-        Ok(&self.state.revision)
+        &self.state.revision
     }
 
     /// One rollout and what follows from it.

@@ -244,6 +244,8 @@ impl Desk {
         if let Some(training) = &mut self.training {
             training.listen();
             self.run = training.folder().map(Path::to_path_buf).or(self.run.take());
+            let refused = training.take_refused();
+            refused.into_iter().for_each(|why| self.note(why));
         }
         self.look();
         if let Err(error) = self.receive_scenario() {

@@ -8,7 +8,8 @@ use crate::action::{Action, Side, Tab};
 use crate::film;
 use crate::labels::Labels;
 use crate::session::driver::Policy;
-use crate::session::training::Training;
+use crate::session::fields::PARAMS;
+use crate::session::training::{Knob, Training, Turn};
 use crate::session::{Driver, RewardEdit, Session};
 
 impl Desk {
@@ -151,20 +152,29 @@ impl Desk {
         Ok(())
     }
 
-    /// Hands a weight on to the training under way; what else is edited waits for the next training.
+    /// Hands a weight or a declared parameter on to the training under way; what else is edited waits for the next.
     fn tell_training(&mut self, edit: &RewardEdit) {
         let (Some(session), Some(training)) = (&self.session, &self.training) else { return };
         let RewardEdit::Set { graph, path, value } = edit else {
             self.note("The training under way keeps its terms; start another to train on these.");
             return;
         };
-        let line = path.strip_suffix(".weight").and_then(|term| {
+        let name = |term: &str| {
             let account = crate::session::Account::unpaid(session.live().epoch(), *graph);
-            account.lines.into_iter().find(|line| line.path == term)
-        });
-        match (line, value.parse()) {
-            (Some(line), Ok(weight)) => training.set_weight(*graph, line.node, weight),
-            _ => self.note("The training under way takes new weights alone; start another to train on this."),
+            account.lines.into_iter().find(|line| line.path == term).map(|line| line.name)
+        };
+        let knob = match (path.strip_suffix(".weight").and_then(name), path.rsplit_once(PARAMS)) {
+            (Some(term), _) => Some(Knob::Weight(term)),
+            (None, Some((_, param))) => Some(Knob::Param(param.into())),
+            (None, None) => None,
+        };
+        match (knob, value.parse()) {
+            (Some(knob), Ok(value)) => {
+                training.turn(Turn { graph: session.setup().graphs[*graph].name.clone(), knob, value });
+            }
+            _ => self.note(
+                "The training under way takes new weights and `param`s alone; start another to train on this.",
+            ),
         }
     }
 

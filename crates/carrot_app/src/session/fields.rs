@@ -6,7 +6,7 @@ use carrot_reward::expr::{Dial, DialKind, dials};
 use carrot_scene::{Diagnostics, NodeRef, Source, Syntax};
 
 /// Between a term's path and the name of a parameter of its text.
-const PARAMS: &str = ".params.";
+pub(crate) const PARAMS: &str = ".params.";
 
 /// A number that can be edited: a parameter of a kind or stage, or one part of a pair.
 #[derive(Debug, Clone, PartialEq)]

@@ -32,7 +32,28 @@ enum Order {
     GoOn,
     Checkpoint,
     Stop,
-    Weight { graph: usize, node: usize, weight: f32 },
+    Turn(Turn),
+}
+
+/// A number of a reward that is turned while it trains. Graphs and terms go by name: those of the window may have
+/// changed since the training began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    /// Name of the graph.
+    pub graph: String,
+    /// What is turned.
+    pub knob: Knob,
+    /// What to.
+    pub value: f32,
+}
+
+/// What can be turned while it trains.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Knob {
+    /// The weight of a term.
+    Weight(String),
+    /// A parameter that a text declares.
+    Param(String),
 }
 
 /// What a training tells.
@@ -40,6 +61,7 @@ enum News {
     Began(PathBuf),
     Update(Box<MetricsRow>),
     Stands(Stand),
+    Refused(String),
 }
 
 /// A training under way, seen from the window.
@@ -50,6 +72,7 @@ pub struct Training {
     stand: Stand,
     folder: Option<PathBuf>,
     rows: Vec<MetricsRow>,
+    refused: Vec<String>,
 }
 
 impl Training {
@@ -72,7 +95,8 @@ impl Training {
         };
         let thread = std::thread::Builder::new().name("training".into()).spawn(work);
         let thread = thread.map_err(LabError::file("cannot start a thread for the training", runs))?;
-        Ok(Self { orders, news, thread: Some(thread), stand: Stand::Running, folder: None, rows: Vec::new() })
+        let (rows, refused) = (Vec::new(), Vec::new());
+        Ok(Self { orders, news, thread: Some(thread), stand: Stand::Running, folder: None, rows, refused })
     }
 
     /// How far it is.
@@ -90,6 +114,11 @@ impl Training {
         &self.rows
     }
 
+    /// Turns that it could not make, and why.
+    pub fn take_refused(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.refused)
+    }
+
     /// Hears what the training told since.
     pub fn listen(&mut self) {
         loop {
@@ -97,6 +126,7 @@ impl Training {
                 Ok(News::Began(folder)) => self.folder = Some(folder),
                 Ok(News::Update(row)) => self.rows.push(*row),
                 Ok(News::Stands(stand)) => self.stand = stand,
+                Ok(News::Refused(why)) => self.refused.push(why),
                 Err(TryRecvError::Empty) => return,
                 Err(TryRecvError::Disconnected) => {
                     // Its last word is how it ended; a thread that panicked has none.
@@ -119,9 +149,9 @@ impl Training {
         self.order(Order::Checkpoint);
     }
 
-    /// Puts a weight in force at the next rollout.
-    pub fn set_weight(&self, graph: usize, node: usize, weight: f32) {
-        self.order(Order::Weight { graph, node, weight });
+    /// Puts a number in force at the next rollout.
+    pub fn turn(&self, turn: Turn) {
+        self.order(Order::Turn(turn));
     }
 
     /// Ends it with a checkpoint.
@@ -164,13 +194,13 @@ fn train(
                 Ok(Order::Pause) => {
                     run.checkpoint()?;
                     outbox.try_send(News::Stands(Stand::Paused)).ok();
-                    if !wait(&mut run, inbox)? {
+                    if !wait(&mut run, inbox, outbox)? {
                         return Ok(());
                     }
                     outbox.try_send(News::Stands(Stand::Running)).ok();
                 }
                 Ok(Order::Checkpoint) => run.checkpoint()?,
-                Ok(Order::Weight { graph, node, weight }) => run.set_weight(graph, node, weight)?,
+                Ok(Order::Turn(turn)) => make(&mut run, &turn, outbox)?,
                 Ok(Order::Stop) => {
                     run.checkpoint()?;
                     return Ok(());
@@ -188,17 +218,41 @@ fn train(
 }
 
 /// Waits for an order that ends the pause; false when it ends the training.
-fn wait(run: &mut Run, inbox: &Receiver<Order>) -> Result<bool, LabError> {
+fn wait(run: &mut Run, inbox: &Receiver<Order>, outbox: &SyncSender<News>) -> Result<bool, LabError> {
     while let Ok(order) = inbox.recv() {
         match order {
             Order::GoOn => return Ok(true),
             Order::Stop => return Ok(false),
             Order::Checkpoint => run.checkpoint()?,
-            Order::Weight { graph, node, weight } => run.set_weight(graph, node, weight)?,
+            Order::Turn(turn) => make(run, &turn, outbox)?,
             Order::Pause => {}
         }
     }
     Ok(true)
+}
+
+/// Makes a turn; one that does not fit the reward that the run began with is told, and the training goes on.
+fn make(run: &mut Run, turn: &Turn, outbox: &SyncSender<News>) -> Result<(), LabError> {
+    let graphs = &run.trainer().setup().graphs;
+    let graph = graphs.iter().position(|graph| graph.name == turn.graph);
+    let made = match (&turn.knob, graph) {
+        (_, None) => Err(LabError::Refused(format!("it has no reward `{}`", turn.graph))),
+        (Knob::Param(name), Some(graph)) => run.set_param(graph, name, turn.value),
+        (Knob::Weight(term), Some(graph)) => {
+            match graphs[graph].nodes.iter().position(|node| node.name == *term) {
+                Some(node) => run.set_weight(graph, node, turn.value),
+                None => Err(LabError::Refused(format!("it has no term `{term}`"))),
+            }
+        }
+    };
+    match made {
+        Err(why @ (LabError::Refused(_) | LabError::Reward(_))) => {
+            let told = format!("The training under way goes on as it was: {why}");
+            outbox.try_send(News::Refused(told)).ok();
+            Ok(())
+        }
+        made => made,
+    }
 }
 
 #[cfg(test)]
@@ -209,8 +263,8 @@ mod tests {
     fn a_thread_that_ends_without_a_word_has_failed() {
         let (orders, _) = channel();
         let (outbox, news) = sync_channel(4);
-        let (stand, rows) = (Stand::Running, Vec::new());
-        let mut training = Training { orders, news, thread: None, stand, folder: None, rows };
+        let (stand, rows, refused) = (Stand::Running, Vec::new(), Vec::new());
+        let mut training = Training { orders, news, thread: None, stand, folder: None, rows, refused };
         training.listen();
         assert_eq!(*training.stand(), Stand::Running, "it only has nothing new to tell");
         drop(outbox);

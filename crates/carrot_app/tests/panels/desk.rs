@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use carrot_app::action::{Action, Side, Tab};
+use carrot_app::session::RewardEdit;
 use carrot_app::session::training::Stand;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
@@ -184,23 +185,63 @@ fn what_goes_wrong_is_said_in_the_window() {
     assert_eq!(harness.state().notices.len(), 1);
 }
 
+/// Lets the desk listen until something holds.
+fn wait(desk: &mut carrot_app::desk::Desk, until: &dyn Fn(&carrot_app::desk::Desk) -> bool) {
+    let start = Instant::now();
+    while !until(desk) {
+        let stand = desk.training.as_ref().map(|training| training.stand().clone());
+        assert!(start.elapsed() < Duration::from_secs(120), "{stand:?}");
+        std::thread::sleep(Duration::from_millis(10));
+        desk.advance(0.0, || true);
+    }
+}
+
+#[test]
+fn what_is_turned_reaches_the_training_under_way() {
+    let place = Workplace::new();
+    let scene = place.folder.path().join("scene.ron");
+    let text = r##"(
+        version: 1,
+        task: "CartPole-v1",
+        batch: (num_envs: 8, num_steps: 16, seed: 1),
+        reward: [
+            Program(r#"param width = 0.2 [rad] in 0.05..1.0; term("near", 1, exp(-abs(pole_angle) / width));"#),
+            (name: "alive", kind: Alive()),
+        ],
+        learner: Ppo(total_steps: 12_800),
+    )"##;
+    std::fs::write(&scene, text).unwrap();
+    let mut desk = place.desk();
+    desk.open(&scene).unwrap();
+    desk.apply(Action::StartTraining);
+    desk.apply(Action::PauseTraining(true));
+    wait(&mut desk, &|desk| *desk.training.as_ref().unwrap().stand() == Stand::Paused);
+    let set = |path: &str, value: &str| {
+        Action::Edit(RewardEdit::Set { graph: 0, path: path.into(), value: value.into() }, None)
+    };
+    desk.apply(set("near.params.width", "0.5"));
+    desk.apply(set("alive.weight", "0.25"));
+    assert!(desk.notices.is_empty(), "{:?}", desk.notices);
+    // What the run does not have is told, and it goes on.
+    let term = "(name: \"slow\", kind: Distance(signal: \"cart_velocity\"))".into();
+    desk.apply(Action::Edit(RewardEdit::Add { graph: 0, term }, None));
+    desk.apply(set("slow.weight", "-2.0"));
+    wait(&mut desk, &|desk| desk.notices.len() == 2);
+    assert!(desk.notices[1].contains("it has no term `slow`"), "{:?}", desk.notices);
+    desk.apply(Action::PauseTraining(false));
+    wait(&mut desk, &|desk| *desk.training.as_ref().unwrap().stand() == Stand::Ended);
+    let revisions = carrot_record::RunPaths::new(desk.run.as_ref().unwrap()).revisions();
+    let revisions = carrot_record::read_lines::<carrot_reward::Revision>(&revisions).unwrap();
+    let last = &revisions.last().unwrap().graphs[0].nodes;
+    assert_eq!((last[0].params.as_slice(), last[1].weight), ([0.5].as_slice(), 0.25));
+    assert_eq!(revisions.len(), 3, "the first, and one for each turn");
+}
+
 #[test]
 fn a_training_starts_stops_and_leaves_a_run_to_watch() {
     let place = Workplace::new();
     let mut desk = place.with("cart_pole.ron");
     desk.apply(Action::StartTraining);
-    let wait = |desk: &mut carrot_app::desk::Desk, until: &dyn Fn(&carrot_app::desk::Desk) -> bool| {
-        let start = Instant::now();
-        while !until(desk) {
-            assert!(
-                start.elapsed() < Duration::from_secs(120),
-                "{:?}",
-                desk.training.as_ref().map(|t| t.stand().clone())
-            );
-            std::thread::sleep(Duration::from_millis(10));
-            desk.advance(0.0, || true);
-        }
-    };
     wait(&mut desk, &|desk| !desk.training.as_ref().unwrap().rows().is_empty());
     desk.apply(Action::PauseTraining(true));
     wait(&mut desk, &|desk| *desk.training.as_ref().unwrap().stand() == Stand::Paused);
