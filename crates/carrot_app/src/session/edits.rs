@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use carrot_lab::{LabError, SceneSpec, Setup};
-use carrot_scene::{NodeRef, Source, edit};
+use carrot_scene::{NodeRef, Shape, Source, edit};
 
 use super::fields::within_text;
 
@@ -201,7 +201,9 @@ fn graph_node(source: &Source, graph: usize) -> Result<NodeRef, LabError> {
 /// The scene with a graph written out where it is given by name: only what is written can be edited.
 fn expanded(source: &Source, setup: &Setup, graph: usize) -> Result<Source, LabError> {
     let node = graph_node(source, graph)?;
-    if node.items().is_some() || node.variant().is_some() {
+    // A name may stand without quotes.
+    let is_form = node.variant().is_some_and(|(_, arguments)| arguments.shape() != Shape::Unit);
+    if node.items().is_some() || is_form {
         return Ok(source.clone());
     }
     let name = node.string().map_or_else(|| node.text().to_string(), |name| name.value);

@@ -127,6 +127,15 @@ fn a_wrong_edit_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn a_reward_named_without_quotes_can_be_edited() {
+    let mut session = open("CartPole-v1", "sparse", 1);
+    let edit = RewardEdit::Set { graph: 0, path: "alive.weight".into(), value: "0.5".into() };
+    session.edit(&edit, None).unwrap();
+    session.step().unwrap();
+    assert_eq!(session.account(0).paid, 0.5);
+}
+
+#[test]
 fn a_shadow_joins_and_pays_beside() {
     let mut session = open("CartPole-v1", "\"sparse\"", 1);
     session.edit(&RewardEdit::AddShadow { name: "naive".into() }, None).unwrap();
