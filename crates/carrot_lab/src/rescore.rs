@@ -1,7 +1,7 @@
 //! Scoring the recorded episodes of a run again, under its own reward or another.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use carrot_record::{Episode, EpisodeReader, RunPaths, read_lines};
 use carrot_reward::{
@@ -42,25 +42,30 @@ pub struct RescoredEpisode {
 /// # Errors
 /// When a file cannot be read.
 pub fn read_episodes(run: &Path) -> Result<Vec<Episode>, LabError> {
+    let mut episodes = Vec::new();
+    for file in episode_files(run)? {
+        for episode in EpisodeReader::open(&file)?.episodes() {
+            episodes.push(episode?);
+        }
+    }
+    Ok(episodes)
+}
+
+/// The files of a run's recorded episodes, oldest first.
+pub(crate) fn episode_files(run: &Path) -> Result<Vec<PathBuf>, LabError> {
     let folder = RunPaths::new(run).episodes();
     let failed = |error: std::io::Error| LabError::File {
         what: "cannot read the episodes",
         why: error.to_string(),
         path: folder.clone(),
     };
-    let mut files: Vec<_> = std::fs::read_dir(&folder)
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .map_err(failed)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "parquet"))
         .collect();
     files.sort();
-    let mut episodes = Vec::new();
-    for file in files {
-        for episode in EpisodeReader::open(&file)?.episodes() {
-            episodes.push(episode?);
-        }
-    }
-    Ok(episodes)
+    Ok(files)
 }
 
 /// What the rewards of a run asked about pictures of an episode, and the answers as they were recorded: pictures are

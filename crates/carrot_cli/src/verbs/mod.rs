@@ -9,6 +9,7 @@ mod doctor;
 mod eval;
 mod fit_reward;
 mod kinds;
+mod map;
 mod mdp;
 mod prefer;
 mod report;
@@ -52,6 +53,8 @@ pub(crate) enum Verb {
     Rescore(rescore::Rescore),
     /// Put runs into one self-contained page: return beside truth, term by term
     Report(report::Report),
+    /// Show where and when terms paid: their share in the reward over two signals, early to late in a run
+    Map(map::Map),
     /// Check a scene, a run folder or a task
     Check(check::Check),
     /// Check a robot's file
@@ -91,6 +94,7 @@ impl Verb {
             Self::Eval(verb) => verb.run(output),
             Self::Rescore(verb) => verb.run(output),
             Self::Report(verb) => verb.run(output),
+            Self::Map(verb) => verb.run(output),
             Self::Check(verb) => verb.run(output),
             Self::Robot(verb) => verb.run(output),
             Self::FitReward(verb) => verb.run(output),

@@ -16,6 +16,7 @@
 mod curve_page;
 mod curves;
 mod fooled;
+pub mod map;
 mod page;
 mod plots;
 mod reward_plots;
