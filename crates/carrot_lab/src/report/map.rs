@@ -169,7 +169,7 @@ impl RewardMap {
     /// [`ReportError::Page`].
     pub fn page(&self) -> Result<String, ReportError> {
         let most = self.slices.iter().flat_map(|slice| &slice.cells).map(|cell| cell.steps).max();
-        let slices: Vec<_> = self.slices.iter().map(|slice| {
+        let slice = |slice: &Slice| {
             let Cell { steps, terms, rest } = slice.total;
             let share = slice.total.share().map_or("-".into(), |share| format!("{:.0} %", 100.0 * share));
             context! {
@@ -178,11 +178,13 @@ impl RewardMap {
                 visits => self.grid(slice, |cell| visited(cell.steps, most.unwrap_or(1))),
                 shares => self.grid(slice, |cell| cell.share().map(|share| (share, 1.0))),
             }
-        });
+        };
+        let slices: Vec<minijinja::Value> = self.slices.iter().map(slice).collect();
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.add_template("map", include_str!("map.html"))?;
-        let (task, axes, terms) = (&self.task, &self.axes, self.terms.join(" + "));
+        let (task, terms) = (&self.task, self.terms.join(" + "));
+        let axes = minijinja::Value::from_serialize(&self.axes);
         let style = include_str!("style.css");
         Ok(environment.get_template("map")?.render(context! { task, axes, terms, style, slices })?)
     }
