@@ -9,7 +9,8 @@ use std::path::Path;
 
 use carrot_record::{EpisodeReader, EpisodeSchema};
 use carrot_scene::nearest;
-use minijinja::{AutoEscape, Environment, context};
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 
 use super::ReportError;
@@ -112,6 +113,26 @@ pub struct RewardMap {
     pub slices: Vec<Slice>,
 }
 
+#[derive(Serialize)]
+struct PageView<'a> {
+    task: &'a str,
+    axes: &'a [Axis; 2],
+    terms: String,
+    style: &'static str,
+    slices: Vec<SliceView>,
+}
+
+#[derive(Serialize)]
+struct SliceView {
+    episodes: usize,
+    steps: u32,
+    share: String,
+    terms: String,
+    rest: String,
+    visits: String,
+    shares: String,
+}
+
 /// A step: where it ended, and what was paid.
 struct Step {
     at: [f32; 2],
@@ -172,21 +193,27 @@ impl RewardMap {
         let slice = |slice: &Slice| {
             let Cell { steps, terms, rest } = slice.total;
             let share = slice.total.share().map_or("-".into(), |share| format!("{:.0} %", 100.0 * share));
-            context! {
-                episodes => slice.episodes, steps, share,
-                terms => format!("{terms:.3}"), rest => format!("{rest:.3}"),
-                visits => self.grid(slice, |cell| visited(cell.steps, most.unwrap_or(1))),
-                shares => self.grid(slice, |cell| cell.share().map(|share| (share, 1.0))),
+            SliceView {
+                episodes: slice.episodes,
+                steps,
+                share,
+                terms: format!("{terms:.3}"),
+                rest: format!("{rest:.3}"),
+                visits: self.grid(slice, |cell| visited(cell.steps, most.unwrap_or(1))),
+                shares: self.grid(slice, |cell| cell.share().map(|share| (share, 1.0))),
             }
         };
-        let slices: Vec<minijinja::Value> = self.slices.iter().map(slice).collect();
+        let view = PageView {
+            task: &self.task,
+            axes: &self.axes,
+            terms: self.terms.join(" + "),
+            style: include_str!("style.css"),
+            slices: self.slices.iter().map(slice).collect(),
+        };
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.add_template("map", include_str!("map.html"))?;
-        let (task, terms) = (&self.task, self.terms.join(" + "));
-        let axes = minijinja::Value::from_serialize(&self.axes);
-        let style = include_str!("style.css");
-        Ok(environment.get_template("map")?.render(context! { task, axes, terms, style, slices })?)
+        Ok(environment.get_template("map")?.render(Serde(view))?)
     }
 
     /// Cells as squares: how much of the second colour, and how opaque; empty where nothing is to be said.
