@@ -55,18 +55,18 @@ pub struct SightView {
 
 /// Shows the panel; a click on the plot over time goes to the step.
 pub fn show(ui: &mut Ui, view: &WordsView, actions: &mut Vec<Action>) {
+    // Children of their own: what they draw does not change how high the panel is.
     let room = ui.available_rect_before_wrap();
-    let side = ui.scope_builder(UiBuilder::new().max_rect(room), |ui| picture(ui, view, room.height())).inner;
+    let mut left = ui.new_child(UiBuilder::new().id_salt("seen").max_rect(room));
+    let side = picture(&mut left, view, room.height());
     let mut rest = room;
     rest.min.x += side + ui.spacing().item_spacing.x;
-    ui.scope_builder(UiBuilder::new().max_rect(rest), |ui| {
-        agreement(ui, view);
-        // Heights are rounded up: a pixel is left.
-        let (width, height) = (ui.available_width(), ui.available_height() - 1.0);
-        ui.horizontal_top(|ui| {
-            over_time(ui, view, vec2(0.58 * width, height), actions);
-            against_truth(ui, view, vec2(ui.available_width(), height));
-        });
+    let mut right = ui.new_child(UiBuilder::new().id_salt("answers").max_rect(rest));
+    agreement(&mut right, view);
+    let height = right.available_height();
+    right.horizontal_top(|ui| {
+        over_time(ui, view, vec2(0.58 * rest.width(), height), actions);
+        against_truth(ui, view, vec2(ui.available_width(), height));
     });
 }
 
@@ -94,7 +94,7 @@ fn agreement(ui: &mut Ui, view: &WordsView) {
 /// The picture that the model sees, its answer below, and the truth below that; gives their width.
 fn picture(ui: &mut Ui, view: &WordsView, height: f32) -> f32 {
     let line = ui.text_style_height(&egui::TextStyle::Body) + ui.spacing().item_spacing.y;
-    let side = (height - 2.0 * line - 1.0).max(32.0);
+    let side = (height - 2.0 * line).max(32.0);
     ui.set_width(side);
     match &view.sight {
         Some(Ok(sight)) => {
