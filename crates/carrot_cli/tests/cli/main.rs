@@ -49,7 +49,7 @@ fn entries(folder: &Path) -> Vec<String> {
     names
 }
 
-const VERBS: [&[&str]; 20] = [
+const VERBS: [&[&str]; 21] = [
     &["tasks", "list"],
     &["tasks", "show"],
     &["kinds", "list"],
@@ -62,6 +62,7 @@ const VERBS: [&[&str]; 20] = [
     &["eval"],
     &["rescore"],
     &["report"],
+    &["map"],
     &["check"],
     &["fit-reward"],
     &["mdp"],

@@ -158,6 +158,7 @@ fn files_and_folders_that_are_not_there_or_something_else() {
         &["eval", "nowhere"],
         &["rescore", "empty"],
         &["report", "empty"],
+        &["map", "empty", "--x", "a", "--y", "b", "--term", "c"],
     ] {
         let (document, code) = json(here.path(), args);
         assert_eq!(

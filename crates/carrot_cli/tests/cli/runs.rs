@@ -102,6 +102,22 @@ fn a_run_is_trained_and_looked_at_in_every_way() {
     let page = fs::read_to_string(here.join("page.html")).unwrap();
     assert!(page.contains("A pole") && page.contains("CartPole-v1"));
 
+    let map = ["map", run, "--x", "cart_position", "--y", "pole_angle", "--slices", "2", "--out", "map.html"];
+    let (mapped, code) = json(here, &[&map[..], &["--term", "alive"]].concat());
+    let slices = mapped["slices"].as_array().unwrap();
+    assert_eq!((code, slices.len(), mapped["axes"][0]["cells"].as_u64()), (Some(0), 2, Some(24)), "{mapped}");
+    for slice in slices {
+        let sum = |of: &str| {
+            slice["cells"].as_array().unwrap().iter().map(|c| c[of].as_f64().unwrap()).sum::<f64>()
+        };
+        let total = &slice["total"];
+        assert!(total["steps"].as_f64().unwrap() == sum("steps") && sum("steps") > 5.0, "{slice}");
+        assert!((total["terms"].as_f64().unwrap() - sum("terms")).abs() < 1e-6, "{slice}");
+    }
+    assert!(fs::read_to_string(here.join("map.html")).unwrap().matches("<rect").count() > 10);
+    let (wrong, code) = json(here, &[&map[..], &["--term", "alvie"]].concat());
+    assert!(code == Some(2) && wrong["error"]["message"].as_str().unwrap().contains("`alive`"), "{wrong}");
+
     assert_eq!(json(here, &["check", run]).0["ok"], true);
     assert!(succeed(here, &["check", run]).contains("all bits equal"));
     damage_newest_checkpoint(&here.join(run));
