@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use carrot_record::{EpisodeReader, EpisodeSchema};
+use carrot_record::{EpisodeReader, EpisodeSchema, RunPaths, read_meta};
 use carrot_scene::nearest;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
@@ -145,8 +145,9 @@ impl RewardMap {
     /// Reads the recorded episodes of a run.
     ///
     /// # Errors
-    /// When the run has no recorded episodes, or no signal or term of these names; the message has the nearest.
+    /// When there is no run, it has no recorded episodes, or no signal or term of these names; the message has the nearest.
     pub fn of_run(run: &Path, spec: &MapSpec) -> Result<Self, LabError> {
+        let task = read_meta(&RunPaths::new(run))?.task;
         let mut steps = Vec::new();
         let mut schema = EpisodeSchema::default();
         for file in episode_files(run)? {
@@ -181,7 +182,7 @@ impl RewardMap {
             own
         };
         let slices = steps.chunks(length).map(slice).collect();
-        Ok(Self { task: schema.task, axes, terms: spec.terms.clone(), slices })
+        Ok(Self { task, axes, terms: spec.terms.clone(), slices })
     }
 
     /// The map as a page of its own.
