@@ -228,8 +228,8 @@ impl RewardMap {
             let y = if is_down { row } else { rows - 1 - row };
             let told = format!("{} steps, terms {:.3}, rest {:.3}", cell.steps, cell.terms, cell.rest);
             Some(format!(
-                "<rect x=\"{x}\" y=\"{y}\" width=\"1.02\" height=\"1.02\" fill-opacity=\"{opacity:.3}\" \
-                 fill=\"color-mix(in oklab, var(--s4) {:.1}%, var(--s0))\"><title>{told}</title></rect>",
+                "<rect x=\"{x}\" y=\"{y}\" width=\"1.02\" height=\"1.02\" style=\"fill-opacity:{opacity:.3};\
+                 fill:color-mix(in oklab,var(--s4) {:.1}%,var(--s0))\"><title>{told}</title></rect>",
                 100.0 * mix
             ))
         });
