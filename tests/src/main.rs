@@ -12,6 +12,7 @@ mod optima;
 mod parity;
 mod pictures;
 mod pixels;
+mod played;
 mod preferences;
 mod relabelling;
 mod replay;
