@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use carrot_learn::Device;
-use carrot_record::{DiskStorage, Episode, EpisodeKey, EpisodeWriter, RunFolder};
+use carrot_record::{DiskStorage, Episode, EpisodeKey, EpisodeWriter, LineLog, RunFolder};
 use carrot_reward::{Ledger, Revision};
 use carrot_sim::VecEnvConfig;
 
@@ -96,6 +96,9 @@ impl PlayedRun {
         let folder = create_numbered(runs, None, &run_start(setup, who, Device::Cpu))?;
         keep_models(setup, folder.paths().root())?;
         setup.keep_files(folder.paths().root())?;
+        let mut revisions = LineLog::open(&DiskStorage, &folder.paths().revisions())?;
+        revisions.append(&Revision::initial(&setup.graphs))?;
+        revisions.sync()?;
         Ok(Self { folder, setup: setup.clone(), kept: 0 })
     }
 
