@@ -6,7 +6,7 @@ use std::sync::Arc;
 use carrot_learn::Device;
 use carrot_record::{DiskStorage, Episode, EpisodeKey, EpisodeWriter, LineLog, RunFolder};
 use carrot_reward::{Ledger, Revision};
-use carrot_sim::VecEnvConfig;
+use carrot_sim::{SimError, VecEnv, VecEnvConfig};
 
 use crate::error::LabError;
 use crate::models::{keep_models, load_models};
@@ -47,10 +47,7 @@ impl Played {
         };
         let (revision, mut models) = (Revision::initial(&setup.graphs), load_models(setup)?);
         let mut env = setup.build(config, &revision)?;
-        let own: Vec<bool> = (0..=row).map(|other| other == row).collect();
-        for _ in 0..self.key.episode {
-            env.reset(Some(&own))?;
-        }
+        begin(&mut env, self.key)?;
         env.begin_rollout();
         let mut actions = vec![0.0; (row + 1) * width];
         for action in self.actions.chunks_exact(width.max(1)) {
@@ -78,6 +75,12 @@ impl Played {
             ))
         })
     }
+}
+
+/// Brings the last row of a fresh batch to the beginning of an episode.
+pub(crate) fn begin(env: &mut VecEnv, key: EpisodeKey) -> Result<(), SimError> {
+    let own: Vec<bool> = (0..=key.env_id).map(|row| row == key.env_id).collect();
+    (0..key.episode).try_for_each(|_| env.reset(Some(&own)))
 }
 
 /// A run folder for episodes that are played now and then, one file each.

@@ -118,10 +118,14 @@ impl Live {
         &self.episodes
     }
 
-    /// The newest whole episode of a row, if all its steps are kept.
+    /// The newest whole episode of a row.
+    pub fn last_episode(&self, row: usize) -> Option<&EndedEpisode> {
+        self.episodes.iter().rev().find(|ended| ended.summary.env as usize == row)
+    }
+
+    /// What was done in the newest whole episode of a row, if all its steps are kept.
     pub fn played(&self, row: usize) -> Option<Played> {
-        let EndedEpisode { summary, tick } =
-            self.episodes.iter().rev().find(|ended| ended.summary.env as usize == row)?;
+        let EndedEpisode { summary, tick } = self.last_episode(row)?;
         let (first, width) = (tick + 1 - u64::from(summary.length), self.actions.len() / self.rows());
         let key = EpisodeKey { seed: self.env.config().seed, env_id: summary.env, episode: summary.episode };
         let mut played = Played { key, actions: Vec::new(), signals: Vec::new() };

@@ -333,7 +333,7 @@ pub fn hand(desk: &Desk, session: &Session) -> HandView {
     let mean = |of: &dyn Fn(&EpisodeSummary) -> f64| {
         others.iter().map(|episode| of(episode)).sum::<f64>() / others.len().max(1) as f64
     };
-    let last = session.live().episodes().iter().rev().find(|e| e.summary.env as usize == session.env());
+    let last = session.live().last_episode(session.env());
     HandView {
         space: session.task().action.clone(),
         hand: session.hand().map(<[f32]>::to_vec),

@@ -128,8 +128,7 @@ fn an_episode_by_hand_is_kept_as_one_of_a_run() {
     (0..30).for_each(|_| desk.apply(Action::StepOnce));
     let last = |desk: &carrot_app::desk::Desk| {
         let session = desk.session.as_ref().unwrap();
-        let own = session.live().episodes().iter().rev().find(|e| e.summary.env as usize == session.env());
-        own.unwrap().summary.clone()
+        session.live().last_episode(session.env()).unwrap().summary.clone()
     };
     desk.side = Side::Hand;
     let mut harness = window(desk, SIZE);

@@ -38,22 +38,18 @@ impl Map {
         let axes = [self.x.clone(), self.y.clone()];
         let spec = MapSpec { axes, terms: self.terms.clone(), slices: self.slices.into() };
         let map = RewardMap::of_run(&self.run, &spec)?;
-        std::fs::write(&self.out, map.page()?).map_err(|error| LabError::File {
-            what: "cannot write the map",
-            why: error.to_string(),
-            path: self.out.clone(),
-        })?;
+        std::fs::write(&self.out, map.page()?).map_err(LabError::file("cannot write the map", &self.out))?;
         output.answer(&map, || {
             let line = |(index, slice): (usize, &carrot_lab::report::map::Slice)| {
-                let share = slice.total.share().map_or("-".into(), |share| format!("{:.0} %", 100.0 * share));
                 let (part, total) = (index + 1, slice.total);
                 format!(
-                    "part {part}: {} episodes, {} steps; {} paid {:.3}, all else {:.3}, a share of {share}\n",
+                    "part {part}: {} episodes, {} steps; {} paid {:.3}, all else {:.3}, a share of {}\n",
                     slice.episodes,
                     total.steps,
                     map.terms.join(" + "),
                     total.terms,
-                    total.rest
+                    total.rest,
+                    total.percent()
                 )
             };
             let lines: String = map.slices.iter().enumerate().map(line).collect();

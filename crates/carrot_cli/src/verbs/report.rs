@@ -41,11 +41,7 @@ impl Report {
             }
         }
         let page = render_html(&curves, &summary, &asked, &self.title)?;
-        std::fs::write(&self.out, page).map_err(|error| LabError::File {
-            what: "cannot write the report",
-            why: error.to_string(),
-            path: self.out.clone(),
-        })?;
+        std::fs::write(&self.out, page).map_err(LabError::file("cannot write the report", &self.out))?;
         let document = json!({"report": self.out, "summary": summary});
         output.answer(&document, || format!("{}\nreport {}", text_table(&summary), self.out.display()))
     }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::error::LabError;
 use crate::evaluate::{Actor, record_episodes};
 use crate::learned::Inputs;
+use crate::played::begin;
 use crate::setup::Setup;
 
 /// Seed of demonstrations, apart from those of trainings and evaluations.
@@ -118,10 +119,7 @@ pub(super) fn watch(setup: &Setup, episodes: &[Episode]) -> Result<ShownSteps, L
             autoreset: true,
         };
         let mut batch = setup.build_unpaid(config)?;
-        let mask: Vec<bool> = (0..=env).map(|row| row == env).collect();
-        for _ in 0..episode.key.episode {
-            batch.reset(Some(&mask))?;
-        }
+        begin(&mut batch, episode.key)?;
         let (columns, width) = (episode.signals.len() / (episode.steps + 1), spec.action.width());
         let mut actions = vec![0.0; (env + 1) * width];
         let steps = episode.actions.chunks_exact(width).zip(episode.applied.chunks_exact(width));

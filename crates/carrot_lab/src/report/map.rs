@@ -54,6 +54,11 @@ impl Cell {
         let all = self.terms.abs() + self.rest.abs();
         (all > 0.0).then(|| self.terms.abs() / all)
     }
+
+    /// The share for eyes: `84 %`.
+    pub fn percent(&self) -> String {
+        self.share().map_or("-".into(), |share| format!("{:.0} %", 100.0 * share))
+    }
 }
 
 /// An axis and its cells.
@@ -193,11 +198,10 @@ impl RewardMap {
         let most = self.slices.iter().flat_map(|slice| &slice.cells).map(|cell| cell.steps).max();
         let slice = |slice: &Slice| {
             let Cell { steps, terms, rest } = slice.total;
-            let share = slice.total.share().map_or("-".into(), |share| format!("{:.0} %", 100.0 * share));
             SliceView {
                 episodes: slice.episodes,
                 steps,
-                share,
+                share: slice.total.percent(),
                 terms: format!("{terms:.3}"),
                 rest: format!("{rest:.3}"),
                 visits: self.grid(slice, |cell| visited(cell.steps, most.unwrap_or(1))),
